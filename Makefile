@@ -1,0 +1,49 @@
+# Everything a person needs; each target sets up what it needs itself. Python 3.11, make and git must be there.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test soak lint format bench lock clean
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## make .venv with pinned, hash-checked dependencies
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: error: $(PYTHON) is not on the PATH; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+run: install ## start everything on this machine, with a sample conversation
+	@$(BIN)/chat up --sample
+
+test: install ## all tests but the long ones, on real servers that they start themselves
+	$(BIN)/python -m pytest -m "not soak" --cov --cov-report=term
+
+soak: install ## the long tests
+	$(BIN)/python -m pytest -m soak --timeout 0
+
+lint: install ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## commands a second, beside a plain Faust agent and a bare loop
+	$(BIN)/python -m bench
+
+lock: ## pin every dependency with hashes (needs pip-tools in .venv)
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe -o requirements.lock requirements.in
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe -c requirements.lock -o requirements-dev.lock requirements-dev.in
+
+clean: ## remove .venv and caches; never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

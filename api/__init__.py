@@ -1,0 +1,1 @@
+"""The read side: history over HTTP. Every command goes through Kafka; nothing here writes."""

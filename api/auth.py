@@ -1,0 +1,48 @@
+"""Who asks, and what they may see: 401, then 403, then one 404 for all else."""
+
+import time
+
+from fastapi import Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+
+from api.read_side import read_side
+from chat.domain.identifiers import is_uuid
+from chat.domain.model import ThreadKey
+from chat.domain.principal import Permission, Principal
+from chat.errors import Forbidden, NotVisible, TokenInvalid
+from chat.storage.history import History
+
+
+class Caller(SecurityBase):
+    """The dependency that gives a request's caller, who must have `permission` whatever it asks for."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "token"
+        self._permission = permission
+
+    async def __call__(self, request: Request) -> Principal:
+        """Raises `TokenInvalid`, `TokenExpired` or `Forbidden`."""
+        verifier = read_side(request).verifier
+        verified = verifier.verify(_bearer(request))
+        verifier.check_time(verified, time.time())
+        if self._permission not in verified.principal.permissions:
+            raise Forbidden(f"the token lacks the permission {self._permission}")
+        return verified.principal
+
+
+async def visible_thread(history: History, caller: Principal, thread_id: str) -> ThreadKey:
+    """Whose a thread is that `caller` reaches. Raises `NotVisible`."""
+    key = await history.owner(caller.tenant_id, thread_id) if is_uuid(thread_id) else None
+    if key is None or not caller.reaches(key.learner.learner_id):
+        raise NotVisible
+    return key
+
+
+def _bearer(request: Request) -> str:
+    values = request.headers.getlist("authorization")
+    scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
+    if scheme.lower() != "bearer":
+        raise TokenInvalid("one header `Authorization: Bearer <JWT>` is needed")
+    return token.strip()

@@ -1,0 +1,84 @@
+"""The history of a Cassandra that may not be there yet: until then, every question raises `StorageUnavailable`."""
+
+import asyncio
+
+import structlog
+
+from chat.domain.model import LearnerId, Message, ThreadKey
+from chat.errors import StorageUnavailable
+from chat.settings import Settings
+from chat.storage import migrate
+from chat.storage.history import Place, ShownThread
+from chat.storage.reads import HistoryReader
+from chat.storage.session import Connection
+
+RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger()
+
+
+class LateHistory:
+    """A `History` that connects by itself, as long as that takes; afterwards the driver finds its nodes again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+        self._opened: HistoryReader | None = None
+
+    async def hold(self) -> None:
+        """Connects, and holds the connection until it is cancelled.
+
+        Raises `SchemaMismatch` where Cassandra's tables are not what this program reads.
+        """
+        try:
+            while self._opened is None:
+                await self._try()
+            _log.info("connected_to_cassandra")
+            await asyncio.Event().wait()
+        finally:
+            if self._connection is not None:
+                await self._connection.close()
+
+    async def _try(self) -> None:
+        try:
+            self._connection = self._connection or await Connection.open(self._settings)
+            await migrate.check(self._connection)
+            self._opened = await HistoryReader.open(self._connection)
+        except StorageUnavailable as error:
+            _log.warning("waiting_for_cassandra", reason=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def probe(self) -> None:
+        """Returns when the keyspace's replicas answer."""
+        await self._reader.probe()
+
+    async def cursor_secret(self) -> bytes:
+        """The secret that all API processes on this keyspace share."""
+        return await self._reader.secret("cursor")
+
+    async def owner(self, tenant_id: str, thread_id: str) -> ThreadKey | None:
+        return await self._reader.owner(tenant_id, thread_id)
+
+    async def thread(self, key: ThreadKey) -> ShownThread | None:
+        return await self._reader.thread(key)
+
+    async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
+        return await self._reader.threads(learner, limit, after)
+
+    async def last_seq(self, key: ThreadKey) -> int | None:
+        return await self._reader.last_seq(key)
+
+    async def messages(self, key: ThreadKey, first: int, last: int) -> list[Message]:
+        return await self._reader.messages(key, first, last)
+
+    async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
+        return await self._reader.first_kept(key, last_seq)
+
+    async def message(self, key: ThreadKey, message_id: str) -> Message | None:
+        return await self._reader.message(key, message_id)
+
+    @property
+    def _reader(self) -> HistoryReader:
+        if self._opened is None:
+            raise StorageUnavailable("not connected to Cassandra yet")
+        return self._opened

@@ -1,0 +1,90 @@
+"""Layers around every request, as plain ASGI: a request id, metrics, the boundary for errors, and security headers."""
+
+import re
+import time
+import traceback
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import unexpected
+from chat.ids import new_id
+from chat.metrics import HTTP_SECONDS
+
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+}
+STRICT_CONTENT = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_log = structlog.get_logger()
+
+
+class SecurityHeaders:
+    """Adds what keeps a browser from doing more with an answer than it should; `/docs` loads its own scripts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = SECURITY_HEADERS if scope.get("path") == "/docs" else SECURITY_HEADERS | STRICT_CONTENT
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+class Observed:
+    """Gives each request an id, measures it, and answers it where the application failed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = _request_id(scope)
+        started, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, sending)
+            except Exception as error:  # whatever it is, its caller gets a problem and the log the place
+                _log_fault(error)
+                if status:
+                    raise
+                await unexpected()(scope, receive, sending)
+            finally:
+                HTTP_SECONDS.labels(*_labels(scope, status)).observe(time.perf_counter() - started)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own `X-Request-ID` where it is a plain one, else a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else new_id()
+
+
+def _labels(scope: Scope, status: int) -> tuple[str, str, str]:
+    route: Any = scope.get("route")
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    return method, getattr(route, "path", "none"), str(status)
+
+
+def _log_fault(error: Exception) -> None:
+    """Where it happened and of which kind it is: an error's text may hold what belongs into no log."""
+    frames = traceback.format_tb(error.__traceback__)
+    _log.error("request_failed", error=type(error).__name__, frames="".join(frames))

@@ -1,0 +1,28 @@
+"""What every route stands on, built once for a process."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+
+from api.cursor import Cursors
+from api.health import Health
+from chat.settings import Settings
+from chat.storage.history import History
+from chat.tokens import TokenVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSide:
+    """An application's parts."""
+
+    settings: Settings
+    history: History
+    verifier: TokenVerifier
+    health: Health
+    cursors: Cursors
+
+
+def read_side(request: Request) -> ReadSide:
+    """The parts of the application that serves `request`."""
+    return cast(ReadSide, request.app.state.read_side)

@@ -1,0 +1,47 @@
+"""Threads: a learner's list, and one of them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.auth import Caller, visible_thread
+from api.documents import Thread, ThreadPage, documented
+from api.parameters import DEFAULT_LIMIT, Cursor, Learner, Limit
+from api.read_side import read_side
+from api.rendering import Json
+from api.rendering import thread as render
+from chat.domain.model import FIRST_GENERATION, LearnerId
+from chat.domain.principal import Permission, Principal
+from chat.errors import NotVisible
+from chat.storage.history import Place
+
+router = APIRouter(prefix="/api/v1/threads", tags=["threads"])
+ThreadReader = Annotated[Principal, Depends(Caller(Permission.THREADS_READ))]
+
+
+@router.get("", response_class=Json, responses=documented(ThreadPage, 400))
+async def list_threads(
+    request: Request, caller: ThreadReader, learner_id: Learner, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Response:
+    """A learner's threads, latest activity first."""
+    if not caller.reaches(learner_id):
+        raise NotVisible
+    side = read_side(request)
+    listing = ("threads", caller.tenant_id, learner_id)
+    after = Place(*await side.cursors.open(listing, cursor)) if cursor else None
+    learner = LearnerId(caller.tenant_id, learner_id, FIRST_GENERATION)
+    found = await side.history.threads(learner, limit + 1, after)
+    last = found[limit - 1] if len(found) > limit else None
+    next_cursor = await side.cursors.seal(listing, (last.last_activity_at, last.thread_id)) if last else None
+    return Json({"items": [render(learner, one) for one in found[:limit]], "next_cursor": next_cursor})
+
+
+@router.get("/{thread_id}", response_class=Json, responses=documented(Thread))
+async def get_thread(request: Request, caller: ThreadReader, thread_id: str) -> Response:
+    """One thread, with the caller's own read mark."""
+    history = read_side(request).history
+    key = await visible_thread(history, caller, thread_id)
+    shown = await history.thread(key)
+    if shown is None:
+        raise NotVisible
+    return Json(render(key.learner, shown))

@@ -1,0 +1,117 @@
+"""One API process: serves until it is told to stop, finishes what it has begun, and lets its servers go."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+import uvloop
+
+from api.app import create_app
+from api.cursor import Cursors
+from api.health import Health, KafkaProbe
+from api.late_history import LateHistory
+from chat import logs
+from chat.errors import BadSetting, ChatError
+from chat.settings import Settings
+from chat.tokens import TokenVerifier
+
+GRACE_SECONDS = 10
+"""How long requests that are under way may take to end."""
+
+BACKLOG = 2048
+
+_log = structlog.get_logger()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it: uvicorn would raise them again, and the process end with their status."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(settings: Settings) -> int:
+    """Runs an API process; the exit status is 0 after SIGINT or SIGTERM, else the error's `exit_code`."""
+    logs.configure(settings.log_level)
+    try:
+        uvloop.run(_until_signalled(settings))
+    except ChatError as error:
+        _log.error("api_ended", error=type(error).__name__, reason=str(error), exit_code=error.exit_code)
+        return error.exit_code
+    return 0
+
+
+async def serve(
+    settings: Settings, stop: asyncio.Event, on_ready: Callable[[str], None] = lambda _address: None
+) -> None:
+    """Serves until `stop` is set. `on_ready` gets the address once requests are taken, Cassandra being there or not.
+
+    Raises `BadSetting`, among others where API_PORT is taken, and `SchemaMismatch` where `chat migrate` has to run.
+    """
+    history = LateHistory(settings)
+    health = Health({"cassandra": history.probe, "kafka": KafkaProbe(settings)})
+    app = create_app(settings, history, TokenVerifier(settings), health, Cursors(history.cursor_secret))
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # it would write ids of learners
+        proxy_headers=False,  # TRUSTED_PROXIES decides, not uvicorn
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    with _listen(settings) as listening:
+        address = _address(settings, listening)
+        _log.info("api_serves", address=address)
+        on_ready(address)
+        await _until_stopped(_Server(config), listening, history, stop)
+    _log.info("api_stopped")
+
+
+async def _until_stopped(
+    server: uvicorn.Server, listening: socket.socket, history: LateHistory, stop: asyncio.Event
+) -> None:
+    """Answers what is under way before it lets the history go."""
+    stopping = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(server.serve([listening]))
+    holding = asyncio.create_task(history.hold())
+    try:
+        await asyncio.wait({stopping, serving, holding}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        await asyncio.wait({serving})
+        holding.cancel()
+        await asyncio.wait({holding})
+    for ended in (serving, holding):
+        if not ended.cancelled():
+            ended.result()
+
+
+async def _until_signalled(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    await serve(settings, stop)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    try:
+        return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise BadSetting(f"API_HOST, API_PORT: nothing can listen there ({error.strerror})") from error
+
+
+def _address(settings: Settings, listening: socket.socket) -> str:
+    """Where a client on this machine finds the API."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api_host, settings.api_host)
+    port = listening.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,81 @@
+"""A yardstick: what this machine and these libraries can do where nothing is checked.
+
+An aiokafka loop that polls, decodes, writes the rows of the whole poll side by side in unlogged batches of 60 grouped
+by replica set, which the driver binds, sends the events, awaits all of it, and commits.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from cassandra.query import BatchStatement, BatchType
+
+from bench.plain import Post, Reader, encoded
+from bench.rows import PlainRows, Row
+from chat.kafka import aiokafka
+from chat.settings import Settings, load
+from chat.storage.session import Connection
+from chat.topic_specs import Topic
+
+MAX_RECORDS = 2_000
+MAX_ROWS = 60
+
+
+async def run(settings: Settings) -> None:
+    """Runs until the process is ended."""
+    connection = await Connection.open(settings)
+    rows, reader = await PlainRows.open(connection), Reader(settings)
+    group = {"group_id": settings.consumer_group, "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    consumer = AIOKafkaConsumer(Topic.COMMANDS, **aiokafka(settings), **group)
+    producer = AIOKafkaProducer(**aiokafka(settings), acks="all", enable_idempotence=True)
+    await asyncio.gather(consumer.start(), producer.start())
+    while True:
+        polled = await consumer.getmany(timeout_ms=1_000, max_records=MAX_RECORDS)
+        posts = [(tp.partition, reader.read(one, dict(one.headers))) for tp, many in polled.items() for one in many]
+        if posts:
+            batches = _batches(connection, _rows(rows, [post for _, post in posts]))
+            await connection.execute_all((batch, None) for batch in batches)
+            await asyncio.gather(*[await _emit(producer, partition, post) for partition, post in posts])
+            await consumer.commit()
+
+
+def _rows(rows: PlainRows, posts: Sequence[Post]) -> Iterator[Row]:
+    """As the service: each message's rows, and its thread's once."""
+    last = {post.thread: post for post in posts}
+    for post in posts:
+        yield from rows.of_message(post)
+    for post in last.values():
+        yield from rows.of_thread(post)
+
+
+def _batches(connection: Connection, rows: Iterable[Row]) -> Iterator[BatchStatement]:
+    groups: defaultdict[Any, list[Row]] = defaultdict(list)
+    metadata, keyspace = connection.cluster.metadata, connection.keyspace
+    several = len(metadata.all_hosts()) > 1
+    for row in rows:
+        routing = row.statement.bind(row.values).routing_key if several else None
+        groups[frozenset(metadata.get_replicas(keyspace, routing)) if several else None].append(row)
+    for group in groups.values():
+        for start in range(0, len(group), MAX_ROWS):
+            yield _batch(group[start : start + MAX_ROWS])
+
+
+def _batch(rows: Iterable[Row]) -> BatchStatement:
+    batch = BatchStatement(BatchType.UNLOGGED)
+    batch.is_idempotent = True
+    for row in rows:
+        batch.add(row.statement, row.values)
+    return batch
+
+
+async def _emit(producer: AIOKafkaProducer, partition: int, post: Post) -> Any:
+    """Queues the event; the future is the broker's acknowledgement."""
+    event = post.event()
+    where = {"key": event.key.encode(), "partition": partition, "timestamp_ms": post.time}
+    return await producer.send(Topic.EVENTS, encoded(event), **where)
+
+
+if __name__ == "__main__":
+    asyncio.run(run(load()))

@@ -1,0 +1,65 @@
+"""A yardstick: the Faust agent that one would write first.
+
+It takes a record, awaits each row's write, one after the other, awaits the event's send, and goes on.
+"""
+
+import asyncio
+import tempfile
+from typing import Any
+
+import faust
+
+from bench.plain import Reader, encoded
+from bench.rows import PlainRows
+from chat.kafka import bootstrap_servers
+from chat.settings import Settings, load
+from chat.storage.session import Connection
+from chat.topic_specs import Topic
+
+
+def make_app(settings: Settings, folder: str) -> faust.App:
+    """The app with its one agent; `folder` takes Faust's own files."""
+    app = faust.App(
+        settings.consumer_group,
+        broker=[f"kafka://{server}" for server in bootstrap_servers(settings)],
+        datadir=folder,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+    )
+    commands = app.topic(str(Topic.COMMANDS), key_type=bytes, value_type=bytes, value_serializer="raw")
+    events = app.topic(str(Topic.EVENTS), key_type=bytes, value_type=bytes, value_serializer="raw")
+
+    @app.agent(commands)
+    async def post(stream: Any) -> None:
+        connection = await Connection.open(settings)
+        rows, reader = await PlainRows.open(connection), Reader(settings)
+        async for received in stream.events():
+            message = received.message
+            record = _Record(received.value, message.offset, int(message.timestamp * 1000))
+            one = reader.read(record, received.headers)
+            for row in (*rows.of_message(one), *rows.of_thread(one)):
+                await connection.execute(*row)
+            event = one.event()
+            sent = await events.send(key=event.key.encode(), value=encoded(event), timestamp=message.timestamp)
+            await sent
+
+    return app
+
+
+class _Record:
+    """The part of a Kafka record that the reader wants."""
+
+    def __init__(self, value: bytes, offset: int, timestamp: int) -> None:
+        self.value, self.offset, self.timestamp = value, offset, timestamp
+
+
+async def _run(settings: Settings, folder: str) -> None:
+    app = make_app(settings, folder)
+    await app.start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="bench-faust-") as own:
+        asyncio.run(_run(load(), own))

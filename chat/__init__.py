@@ -1,0 +1,1 @@
+"""The heart of the chat service: what a command means, and where it is kept."""

@@ -1,0 +1,167 @@
+"""Kafka's administration, as few calls as the service needs: each blocks its thread, and its errors are ours."""
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from chat.errors import BrokerRefused, BrokerUnavailable, NotSent
+from chat.kafka import librdkafka
+from chat.settings import Settings
+
+SECONDS = 10.0
+"""How long one question may take."""
+
+TRANSIENT = frozenset(
+    {
+        "_TRANSPORT",
+        "_TIMED_OUT",
+        "_TIMED_OUT_QUEUE",
+        "_ALL_BROKERS_DOWN",
+        "_RESOLVE",
+        "_MSG_TIMED_OUT",
+        "_WAIT_COORD",
+        "REQUEST_TIMED_OUT",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+        "NOT_CONTROLLER",
+        "NETWORK_EXCEPTION",
+        "BROKER_NOT_AVAILABLE",
+        "REPLICA_NOT_AVAILABLE",
+        "NOT_ENOUGH_REPLICAS",
+        "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+        "OFFSET_NOT_AVAILABLE",
+        "STALE_CTRL_EPOCH",
+        "FENCED_LEADER_EPOCH",
+        "UNKNOWN_LEADER_EPOCH",
+    }
+)
+"""Kafka's names of the errors that pass; all others stay until somebody changes something."""
+
+TOO_LARGE = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_MSG_SIZE"})
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Found(NamedTuple):
+    """A topic as the brokers have it; `topic_id` is a UUID in base64 for URLs, as Kafka's own tools print it."""
+
+    name: str
+    topic_id: str
+    partitions: int
+    replicas: int
+
+
+def typed(error: KafkaError) -> BrokerUnavailable | BrokerRefused | NotSent:
+    """Our error for one of Kafka's."""
+    if error.name() in TOO_LARGE:
+        return NotSent("Kafka does not take a record of that size")
+    if error.name() in TRANSIENT:
+        return BrokerUnavailable(f"Kafka does not answer: {error.str()}")
+    return BrokerRefused(f"Kafka refuses: {error.str()}")
+
+
+class Broker:
+    """One administration client. Every method raises `BrokerUnavailable` or `BrokerRefused`."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._heard: list[KafkaError] = []
+        try:
+            self._client = AdminClient(dict(config) | {"error_cb": self._hear})
+        except KafkaException as problem:
+            raise typed(problem.args[0]) from None
+
+    def describe(self, names: Iterable[str]) -> dict[str, Found]:
+        """Those of the topics that are there, by name."""
+        answers = self._client.describe_topics(TopicCollection([str(name) for name in names]), request_timeout=SECONDS)
+        found = {name: self._answer(future, none_for="UNKNOWN_TOPIC_OR_PART") for name, future in answers.items()}
+        return {name: _found(name, topic) for name, topic in found.items() if topic is not None}
+
+    def create(self, name: str, partitions: int, replicas: int, config: Mapping[str, str]) -> bool:
+        """Makes a topic; False where it is there already, perhaps since a moment ago."""
+        topic = NewTopic(str(name), num_partitions=partitions, replication_factor=replicas, config=dict(config))
+        answer = self._client.create_topics([topic], request_timeout=SECONDS)[str(name)]
+        return self._answer(answer, none_for="TOPIC_ALREADY_EXISTS", done=True) is not None
+
+    def settings_of(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Every setting of each topic, the defaults too."""
+        resources = [ConfigResource(ResourceType.TOPIC, str(name)) for name in names]
+        if not resources:
+            return {}
+        answers = self._client.describe_configs(resources, request_timeout=SECONDS)
+        return {
+            resource.name: {name: entry.value for name, entry in self._answer(future).items()}
+            for resource, future in answers.items()
+        }
+
+    def alter(self, name: str, settings: Mapping[str, str]) -> None:
+        """Changes these settings of a topic and no others."""
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        for future in self._client.incremental_alter_configs([resource], request_timeout=SECONDS).values():
+            self._answer(future)
+
+    def begins(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The first offset that each partition still has."""
+        return self._offsets(places, OffsetSpec.earliest())
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The offset that the next record of each partition gets."""
+        return self._offsets(places, OffsetSpec.latest())
+
+    def _offsets(self, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, int]:
+        asked = {TopicPartition(str(place.topic), place.partition): spec for place in places}
+        answers = self._client.list_offsets(asked, request_timeout=SECONDS) if asked else {}
+        return {Place(at.topic, at.partition): self._answer(future).offset for at, future in answers.items()}
+
+    def _answer(self, future: Any, *, none_for: str = "", done: Any = None) -> Any:
+        try:
+            return future.result() or done
+        except KafkaException as problem:
+            error: KafkaError = problem.args[0]
+            if error.name() == none_for:
+                return None
+            raise self._typed(error) from None
+
+    def _typed(self, error: KafkaError) -> BrokerUnavailable | BrokerRefused | NotSent:
+        """A time-out says nothing of its cause: what was heard of the connection meanwhile does."""
+        self._heard.clear()
+        self._client.poll(0)
+        return typed(self._heard[-1] if self._heard and error.name() in TRANSIENT else error)
+
+    def _hear(self, error: KafkaError) -> None:
+        if error.name() != "_ALL_BROKERS_DOWN":  # says less than the one before it
+            self._heard.append(error)
+
+
+def broker(settings: Settings) -> Broker:
+    """The process's one client for these settings."""
+    return _broker(tuple(librdkafka(settings).items()))
+
+
+@functools.lru_cache(maxsize=1)
+def _broker(config: tuple[tuple[str, Any], ...]) -> Broker:
+    return Broker(dict(config))
+
+
+def _found(name: str, topic: Any) -> Found:
+    topic_id = str(topic.topic_id).replace("+", "-").replace("/", "_")
+    replicas = min((len(partition.replicas) for partition in topic.partitions), default=0)
+    return Found(name, topic_id, len(topic.partitions), replicas)

@@ -1,0 +1,1 @@
+"""The program `chat`: one file a subcommand or group of them."""

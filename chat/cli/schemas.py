@@ -1,0 +1,52 @@
+"""`chat schemas`: what producers and consumers in other languages need."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+import schemas
+from chat.cli.output import AsJson, json_line, line
+from chat.cli.start import start
+from chat.settings import Settings
+from chat.topic_specs import specs
+
+app = typer.Typer(help="The Avro schemas.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def group() -> None:
+    """A group of its own, so that its one command keeps its name."""
+
+
+@app.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Made where it is missing.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write every schema ever published, and topics.json: topics, keys, partitions and settings."""
+    written = schemas.export(folder)
+    document = folder / "topics.json"
+    document.write_bytes(orjson.dumps(topics_document(start()), option=orjson.OPT_INDENT_2) + b"\n")
+    paths = [str(path) for path in [*written, document]]
+    if as_json:
+        json_line({"files": paths})
+    else:
+        line(f"{len(paths)} files in {folder}")
+
+
+def topics_document(settings: Settings) -> dict[str, Any]:
+    """What one needs to know of the topics to produce and consume in any language."""
+    return {
+        "partitioner": "murmur2 of <tenant_id>/<learner_id>, as the Java client's default; whatever the record's key",
+        "partitions": settings.topic_partitions,
+        "encoding": "Avro single-object encoding, or a JSON object with the record's name in type",
+        "headers": {
+            "authorization": "Bearer <JWT>; required on commands",
+            "correlation-id": "optional; copied to what the command causes",
+            "traceparent": "optional; W3C Trace Context",
+        },
+        "topics": [spec._asdict() for spec in specs(settings)],
+    }

@@ -1,0 +1,85 @@
+"""`chat send`: commands as JSON lines, and what became of them."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from chat.cli.output import AsJsonLines, json_line, note
+from chat.cli.start import start
+from chat.errors import BadInput, OutcomeTimeout
+from chat.sdk import Outcome, Producer, Sent
+
+SHOWN = ("command_id", "outcome", "code", "event_id", "topic", "partition", "offset")
+SECONDS = 30.0
+FAILED = 1
+
+
+def send(
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="Commands, one JSON object a line; - is stdin.")] = "-",  # type: ignore[assignment]
+    *,
+    token: Annotated[str, typer.Option(envvar="CHAT_TOKEN", help="The JWT to send with.", show_envvar=True)] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcomes and print a line for each.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the next outcome.")] = SECONDS,
+    _as_json: AsJsonLines = False,
+) -> None:
+    """Send commands: {"type": "PostMessage", ...}, one a line. Missing ids are made.
+
+    All lines are read before the first is sent: where one is no JSON object, nothing is sent. A JSON object that is no
+    right command is sent, and the service judges it. Exit status: 0 when Kafka has every command and, with --wait,
+    every one took effect (a duplicate has); 1 after a refusal or a dead letter; 2 when an outcome did not come in time.
+    """
+    commands = list(_commands(file.read()))
+    if not token:
+        raise BadInput("--token", "give one, or set CHAT_TOKEN")
+    with Producer(start(), token=token, outcomes=wait) as producer:
+        sent = [producer.send(command) for command in commands]
+        good = _report(sent, timeout) if wait else _placed(sent, timeout)
+    if not good:
+        raise typer.Exit(FAILED)
+
+
+def _commands(text: bytes) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            command = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            command = None
+        if not isinstance(command, dict):
+            raise BadInput(f"line {number}", "must be one JSON object in UTF-8; nothing was sent")
+        yield command
+
+
+def _placed(sent: list[Sent], seconds: float) -> bool:
+    for one in sent:
+        one.position(seconds)
+    return True
+
+
+def _report(sent: list[Sent], seconds: float) -> bool:
+    """Prints the outcomes that came; whether all commands took effect. Raises `OutcomeTimeout` where some did not come.
+
+    Once one has not come in time, the others are not waited for.
+    """
+    late = 0
+    good = True
+    for one in sent:
+        try:
+            outcome = one.outcome(0 if late else seconds)
+        except OutcomeTimeout:
+            late += 1
+            continue
+        _show(outcome)
+        good = good and outcome.succeeded
+    if late:
+        raise OutcomeTimeout(f"{late} of {len(sent)} commands have no outcome within {seconds:g} s")
+    return good
+
+
+def _show(outcome: Outcome) -> None:
+    json_line({name: getattr(outcome, name) for name in SHOWN})
+    if outcome.detail and not outcome.succeeded:
+        note(f"{outcome.command_id}: {outcome.code}: {outcome.detail}")

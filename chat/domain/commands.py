@@ -1,0 +1,95 @@
+"""The commands, as the contract names them. A command is what somebody wants; nothing has been checked yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What every command has. `kind` is a small number that tells the types apart where they are remembered."""
+
+    kind: ClassVar[int]
+
+    command_id: str
+    tenant_id: str
+    learner_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateThread(Command):
+    kind = 1
+
+    thread_id: str
+    title: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostMessage(Command):
+    kind = 2
+
+    thread_id: str
+    message_id: str
+    content: str
+    message_type: str
+    reply_to: str | None
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateThread(Command):
+    kind = 3
+
+    thread_id: str
+    title: str | None
+    metadata: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteThread(Command):
+    kind = 4
+
+    thread_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditMessage(Command):
+    kind = 5
+
+    thread_id: str
+    message_id: str
+    content: str
+    metadata: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteMessage(Command):
+    kind = 6
+
+    thread_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkRead(Command):
+    kind = 7
+
+    thread_id: str
+    seq: int
+
+
+TYPES: Mapping[str, type[Command]] = {
+    cls.__name__: cls
+    for cls in (CreateThread, PostMessage, UpdateThread, DeleteThread, EditMessage, DeleteMessage, MarkRead)
+}
+
+
+def command(record_type: str, values: Mapping[str, Any]) -> Command:
+    """The command of a decoded record. Raises KeyError where `record_type` is no command of `chat.commands`."""
+    return TYPES[record_type](**values)
+
+
+def body(one: Command) -> tuple[Any, ...]:
+    """Everything a producer said, in field order: two commands are the same exactly when these are equal."""
+    return (type(one).__name__, *(getattr(one, field.name) for field in fields(one)))

@@ -1,0 +1,89 @@
+"""What happened: one event for each applied command, with the whole new state, its id and its record key."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from chat.domain.model import Message, Thread
+
+NAMESPACE = uuid.UUID("8d5b6a52-0c0b-5d5e-9f43-6f1f0c1b7a10")
+"""Namespace of the event ids. Fixed for life: consumers drop repeats by the ids made with it."""
+
+EVENT_OF_COMMAND: Mapping[str, str] = {
+    "CreateThread": "CHAT_THREAD_CREATED",
+    "UpdateThread": "CHAT_THREAD_UPDATED",
+    "DeleteThread": "CHAT_THREAD_DELETED",
+    "PostMessage": "CHAT_MESSAGE_CREATED",
+    "EditMessage": "CHAT_MESSAGE_UPDATED",
+    "DeleteMessage": "CHAT_MESSAGE_DELETED",
+    "MarkRead": "CHAT_THREAD_READ",
+}
+
+
+class Event(NamedTuple):
+    """`type` and `key` as the contract has them; `fields` is the whole record, `timestamp` in milliseconds."""
+
+    type: str
+    key: str
+    fields: dict[str, Any]
+
+
+def event_id(tenant_id: str, learner_id: str, command_id: str, event_type: str) -> str:
+    """UUIDv5 of tenant, learner, command and type: the same command always makes the same id."""
+    name = f"{tenant_id}/{learner_id}/{command_id}/{event_type}".encode()
+    digest = bytearray(hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def thread_key(tenant_id: str, learner_id: str, thread_id: str) -> str:
+    """The record key of a thread's events."""
+    return f"{tenant_id}/{learner_id}/{thread_id}"
+
+
+def thread_created(tenant_id: str, learner_id: str, command_id: str, at: int, thread: Thread) -> Event:
+    """CHAT_THREAD_CREATED, with the thread's whole state; `at` is the command's time in milliseconds."""
+    key = thread_key(tenant_id, learner_id, thread.thread_id)
+    return _event("CHAT_THREAD_CREATED", key, (tenant_id, learner_id, command_id, at), _thread_data(thread))
+
+
+def message_created(tenant_id: str, learner_id: str, command_id: str, at: int, message: Message) -> Event:
+    """CHAT_MESSAGE_CREATED, with the message's whole state; `at` is the command's time in milliseconds."""
+    key = f"{thread_key(tenant_id, learner_id, message.thread_id)}/{message.message_id}"
+    return _event("CHAT_MESSAGE_CREATED", key, (tenant_id, learner_id, command_id, at), _message_data(message))
+
+
+def _thread_data(thread: Thread) -> dict[str, Any]:
+    return {"thread_id": thread.thread_id, **thread.details._asdict()}
+
+
+def _message_data(message: Message) -> dict[str, Any]:
+    return {
+        "message_id": message.message_id,
+        "thread_id": message.thread_id,
+        "sender_id": message.sender_id,
+        "content": message.content,
+        "message_type": message.message_type,
+        "seq": message.seq,
+        "reply_to": message.reply_to,
+        "metadata": message.metadata,
+        "created_at": message.created_at,
+        "updated_at": message.updated_at,
+    }
+
+
+def _event(event_type: str, key: str, cause: tuple[str, str, str, int], data: dict[str, Any]) -> Event:
+    tenant_id, learner_id, command_id, at = cause
+    fields = {
+        "event_id": event_id(tenant_id, learner_id, command_id, event_type),
+        "event_type": event_type,
+        "tenant_id": tenant_id,
+        "learner_id": learner_id,
+        "timestamp": at,
+        "command_id": command_id,
+        "data": data,
+    }
+    return Event(event_type, key, fields)

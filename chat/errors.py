@@ -1,0 +1,175 @@
+"""Every error of the service, in one place.
+
+Two kinds matter to a caller. A `Permanent` error stays however often one tries again: a wrong setting, a topic that
+was made anew. A `Transient` one is a server's fault: wait, say so, go on. A command that breaks a rule is neither; it
+is a verdict (`chat.domain.verdicts`), not an exception.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+
+class ChatError(Exception):
+    """Base of all errors of the service; `exit_code` is the process's exit status when it ends one."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class Permanent(ChatError):
+    """Trying again does not help; somebody has to change something."""
+
+
+class Transient(ChatError):
+    """A server is away or slow; the same call may succeed later."""
+
+
+# Settings
+
+
+class BadSetting(Permanent):
+    """An environment variable holds a value that the service cannot use."""
+
+    exit_code = 78  # EX_CONFIG of sysexits.h
+
+
+# Tokens
+
+
+class BadToken(Permanent):
+    """A token that does not count. The text names the rule that it breaks and never holds the token or a claim."""
+
+
+class TokenInvalid(BadToken):
+    """Not signed by our key, not yet valid, or its claims are not what they must be."""
+
+
+class TokenExpired(BadToken):
+    """A good token whose `exp` has passed."""
+
+
+# Read side
+
+
+class NotVisible(Permanent):
+    """Not there, or not for this caller: the two look the same from outside."""
+
+
+class Forbidden(Permanent):
+    """The token lacks a permission that the request needs, whatever it asks for."""
+
+
+class BadInput(Permanent):
+    """A parameter breaks a rule; neither text repeats what was sent."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.rule = rule
+
+
+# Storage
+
+
+class StorageUnavailable(Transient):
+    """Cassandra did not answer in time, or not enough replicas did."""
+
+
+class StorageRefused(Permanent):
+    """Cassandra understood a statement and said no: a missing table, a right that is lacking, a wrong password."""
+
+    exit_code = 70
+
+
+class SchemaMismatch(Permanent):
+    """The keyspace is not at the version that this program needs, or a migration was changed after it ran."""
+
+    exit_code = 70
+
+
+class MigrationFailed(Permanent):
+    """A migration's statement was refused by Cassandra."""
+
+    exit_code = 70
+
+
+# Kafka
+
+
+class BrokerUnavailable(Transient):
+    """Kafka did not answer in time."""
+
+
+class BrokerRefused(Permanent):
+    """Kafka understood and said no: a right that is lacking, a wrong password or certificate, a wrong setting."""
+
+    exit_code = 71
+
+
+class TopicMismatch(Permanent):
+    """A topic is not as it must be: missing, another partition count, other settings."""
+
+    exit_code = 71
+
+
+class TopicMadeAnew(TopicMismatch):
+    """A topic has another id than the one recorded: offsets of the old one mean nothing in it."""
+
+    exit_code = 72
+
+
+class LogTruncated(Permanent):
+    """A log starts after the committed offset: records are gone that were never read."""
+
+    exit_code = 73
+
+
+# Embedded servers
+
+
+class DownloadRefused(Permanent):
+    """A server's jar cannot be downloaded or stored; the text says what to set."""
+
+
+class ArtefactDamaged(Permanent):
+    """A downloaded jar has another sha256 than the locked one."""
+
+
+class PortTaken(Permanent):
+    """Another process listens on the port that an embedded server is to have."""
+
+    def __init__(self, port: int, setting: str) -> None:
+        super().__init__(f"port {port} is taken: stop what listens there, or set {setting} to another port")
+
+
+class DiskSpaceLow(Permanent):
+    """The disk under the data folder has too little room to start the servers."""
+
+
+class FolderInUse(Permanent):
+    """Another process runs its servers on this data folder."""
+
+
+class ServerDied(Permanent):
+    """An embedded server ended by itself; the text holds the last lines of its log."""
+
+    def __init__(self, name: str, log: Path, tail: Sequence[str]) -> None:
+        lines = "\n  ".join(tail)
+        super().__init__(f"{name} ended by itself; the last lines of {log}:\n  {lines}")
+
+
+class ServerNotReady(Transient):
+    """An embedded server runs but did not answer in time."""
+
+
+# Clients
+
+
+class NotSent(Permanent):
+    """Kafka did not take a record, so it is not in the log."""
+
+
+class OutcomeTimeout(Transient):
+    """A command's outcome did not come in time; it may still come. Sending the same command again is safe."""
+
+    exit_code = 2

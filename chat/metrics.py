@@ -1,0 +1,24 @@
+"""Every metric of the service, by Prometheus' naming rules, each with a sentence."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+# Worker
+
+OUTCOMES = Counter("chat_outcomes_total", "Records of the command topics by how they ended.", ["outcome", "code"])
+COMMAND_SECONDS = Histogram(
+    "chat_command_to_event_seconds", "From a command's broker time to its event's acknowledgement.", buckets=LATENCY
+)
+CHUNK_RECORDS = Histogram("chat_chunk_records", "Records handled together.", buckets=(1, 2, 5, 10, 25, 50, 100, 250))
+OLDEST_UNFINISHED = Gauge("chat_oldest_unfinished_seconds", "Age of the oldest record that has no outcome yet.")
+WAITING = Gauge("chat_waiting_for_server", "1 while the worker waits for a server that is away.", ["server"])
+REBALANCES = Counter("chat_rebalances_total", "Rebalances of the consumer group seen by this worker.")
+ASSIGNED = Gauge("chat_assigned_partitions", "Partitions that this worker owns now.")
+
+# Read side
+
+HTTP_SECONDS = Histogram(
+    "chat_http_request_seconds", "Time to answer a request.", ["method", "route", "status"], buckets=LATENCY
+)
+RATE_LIMITED = Counter("chat_http_rate_limited_total", "Requests refused for too many a minute.")

@@ -1,0 +1,18 @@
+"""A small client: commands to Kafka, and what became of them.
+
+    from chat.sdk import Producer
+
+    with Producer(token=jwt) as chat:
+        sent = chat.send({"type": "PostMessage", "tenant_id": "t-1", "learner_id": "l-1", "thread_id": thread_id,
+                          "content": "Hello"})
+        print(sent.outcome(timeout=30))
+
+`AsyncProducer` is the same for asyncio: `sent = await chat.send({...})`, `await sent.outcome()`. To send the same
+command again, with the same `command_id`, is always safe.
+"""
+
+from chat.sdk.async_producer import AsyncProducer, AsyncSent
+from chat.sdk.outcome import Outcome, OutcomeKind
+from chat.sdk.producer import Producer, Sent
+
+__all__ = ["AsyncProducer", "AsyncSent", "Outcome", "OutcomeKind", "Producer", "Sent"]

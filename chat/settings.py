@@ -1,0 +1,158 @@
+"""Settings: environment variables and `.env`, the same for every process.
+
+A wrong value stops the process at once with the variable's name and what it must be (`BadSetting`).
+"""
+
+import json
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from chat.errors import BadSetting
+
+ASYMMETRIC = frozenset({"RS256", "ES256", "EdDSA"})
+MADE_UP_SECRET = "made-up:"  # noqa: S105 - the mark of a secret that `chat up` made for itself
+Csv = Annotated[tuple[str, ...], NoDecode]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Environment(StrEnum):
+    """Where the service runs; production refuses what only a laptop may have."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Field names are the environment variables in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=(".chat/env", ".env"),
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    environment: Environment = Environment.DEVELOPMENT
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    kafka_bootstrap_servers: Csv = Field((), description="host:port, comma-separated; unset: an embedded broker")
+    kafka_port: Port = Field(9092, description="port of the embedded broker")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: str = Field("", repr=False)
+    kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authorities that signed the brokers")
+    kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's own certificate")
+    kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's own key")
+    topic_partitions: int = Field(8, ge=1, le=10_000, description="partitions of every topic, fixed for life")
+    topic_replication: int = Field(1, ge=1, le=32, description="replicas of every partition")
+    topic_min_isr: int = Field(1, ge=1, le=32, description="replicas that must have a record before it is acknowledged")
+    consumer_group: str = Field("aivo-chat", min_length=1, description="the workers' consumer group")
+    worker_id: str = Field("", description="set: a static, unique member of the group; unset: a dynamic one")
+
+    cassandra_contact_points: Csv = Field((), description="hosts, comma-separated; unset: an embedded node")
+    cassandra_port: Port = 9042
+    cassandra_keyspace: str = Field("aivo_chat", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    cassandra_replication: Annotated[dict[str, int], NoDecode] = Field(
+        default_factory=lambda: {"datacenter1": 1}, description="replicas by datacentre, as JSON"
+    )
+    cassandra_local_dc: str = "datacenter1"
+    cassandra_username: str = ""
+    cassandra_password: str = Field("", repr=False)
+
+    redis_url: str = Field("", repr=False, description="counters of the rate limit; unset: each process's memory")
+
+    jwt_secret_key: str = Field("", repr=False, description="HS256; at least 32 bytes")
+    jwt_algorithms: Csv = Field((), description="allow-list; default HS256, or with a JWKS RS256,ES256,EdDSA")
+    jwt_jwks_url: str = Field("", description="file path or http(s) address of the keys of RS256, ES256 and EdDSA")
+    jwt_issuer: str = Field("", description="set: `iss` must be this")
+    jwt_audience: str = Field("", description="set: `aud` must hold this")
+    jwt_leeway_seconds: int = Field(0, ge=0, le=300)
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8000
+    metrics_port: Port = Field(9464, description="a worker's health and metrics")
+    cors_origins: Csv = ()
+    rate_limit: int = Field(60, ge=1, description="requests a minute an IP")
+    enable_rate_limiting: bool = True
+    trusted_proxies: Csv = Field((), description="addresses or networks whose X-Forwarded-For counts")
+
+    privacy_enabled: bool = True
+    message_encryption: bool = True
+    event_content: Literal["plain", "sealed"] = "plain"
+    event_format: Literal["avro", "json"] = "avro"
+    content_moderation: bool = False
+    automatic_cleanup: bool = True
+    message_retention_days: int = Field(365, ge=1, le=7_300)
+    max_messages_per_thread: int = Field(1000, ge=0, description="0: no limit")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _lists(cls, value: Any, info: Any) -> Any:
+        if isinstance(value, str) and info.field_name in _CSV_FIELDS:
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cassandra_replication", mode="before")
+    @classmethod
+    def _replication(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError('must be JSON by datacentre, like {"datacenter1": 3}') from error
+
+    @model_validator(mode="after")
+    def _keys(self) -> Self:
+        if self.jwt_secret_key and self.jwt_jwks_url:
+            raise ValueError("JWT_SECRET_KEY and JWT_JWKS_URL: never both families of keys at once")
+        if self.jwt_secret_key and len(self.jwt_secret_key.encode()) < 32:  # noqa: PLR2004 - RFC 7518 §3.2
+            raise ValueError("JWT_SECRET_KEY: must be at least 32 bytes")
+        wrong = set(self.algorithms) - (ASYMMETRIC if self.jwt_jwks_url else {"HS256"})
+        if wrong:
+            raise ValueError(f"JWT_ALGORITHMS: {', '.join(sorted(wrong))} does not fit the kind of key that is set")
+        return self
+
+    @model_validator(mode="after")
+    def _production(self) -> Self:
+        if self.environment is not Environment.PRODUCTION:
+            return self
+        if self.topic_replication == 1:
+            raise ValueError("TOPIC_REPLICATION: must be more than 1 in production")
+        if min(self.cassandra_replication.values(), default=1) == 1:
+            raise ValueError("CASSANDRA_REPLICATION: must be more than 1 in production")
+        if self.jwt_secret_key.startswith(MADE_UP_SECRET):
+            raise ValueError("JWT_SECRET_KEY: a made-up secret is for development; set one of your own")
+        return self
+
+    @cached_property
+    def algorithms(self) -> tuple[str, ...]:
+        """The signature algorithms a token may name."""
+        return self.jwt_algorithms or (tuple(sorted(ASYMMETRIC)) if self.jwt_jwks_url else ("HS256",))
+
+
+_CSV_FIELDS = frozenset(name for name, field in Settings.model_fields.items() if NoDecode in field.metadata) - {
+    "cassandra_replication"
+}
+
+
+def load(**overrides: Any) -> Settings:
+    """The process's settings. Raises `BadSetting` naming each wrong variable and its rule, never its value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise BadSetting("; ".join(_complaint(problem) for problem in error.errors())) from None
+
+
+def _complaint(problem: Any) -> str:
+    rule = str(problem["msg"]).removeprefix("Value error, ")
+    name = "_".join(str(part) for part in problem["loc"]).upper()
+    return f"{name}: {rule}" if name else rule

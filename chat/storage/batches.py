@@ -1,0 +1,58 @@
+"""Unlogged batches of bounded size, grouped by replica set.
+
+A statement costs the client about 250 µs whatever it holds, so rows travel together; rows of one partition always in
+one batch, because Cassandra applies a partition's part of a batch as one. Grouping by replica set keeps a batch from
+waiting for more nodes than its rows need.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from cassandra.query import BatchStatement
+
+from chat.storage import wire
+from chat.storage.rows import Row
+from chat.storage.session import Connection
+
+MAX_ROWS = 60
+MAX_BYTES = 32_768
+"""Below Cassandra's own `batch_size_fail_threshold` of 50 KiB; one partition alone may be larger."""
+
+
+class Batcher:
+    """Makes batches for one connection's cluster."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._keyspace = connection.keyspace
+        self._metadata = connection.cluster.metadata
+        self._replicas = lru_cache(maxsize=65_536)(self._find_replicas)
+        self._nodes = len(self._metadata.all_hosts())
+
+    def batches(self, rows: Iterable[Row]) -> list[BatchStatement]:
+        """Every row in a batch; rows of one partition together and in their order."""
+        partitions: defaultdict[bytes, list[bytes]] = defaultdict(list)
+        for row in rows:
+            partitions[row.partition].append(row.packed)
+        groups: defaultdict[frozenset[object], list[tuple[bytes, list[bytes]]]] = defaultdict(list)
+        for partition, packed in partitions.items():
+            groups[self._replica_set(partition)].append((partition, packed))
+        return [batch for group in groups.values() for batch in self._fill(group)]
+
+    def _fill(self, group: list[tuple[bytes, list[bytes]]]) -> Iterator[BatchStatement]:
+        rows: list[bytes] = []
+        size, routing = 0, group[0][0]
+        for partition, packed in group:
+            more = sum(map(len, packed))
+            if rows and (len(rows) + len(packed) > MAX_ROWS or size + more > MAX_BYTES):
+                yield wire.unlogged_batch(rows, routing, self._keyspace)
+                rows, size, routing = [], 0, partition
+            rows += packed
+            size += more
+        yield wire.unlogged_batch(rows, routing, self._keyspace)
+
+    def _replica_set(self, partition: bytes) -> frozenset[object]:
+        return self._replicas(partition) if self._nodes > 1 else frozenset()
+
+    def _find_replicas(self, partition: bytes) -> frozenset[object]:
+        return frozenset(self._metadata.get_replicas(self._keyspace, partition))

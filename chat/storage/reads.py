@@ -1,0 +1,161 @@
+"""The read side's questions to Cassandra: one statement each, prepared once, never more columns than are shown.
+
+UUIDs and times are asked for as text and milliseconds: the driver's own objects for them cost more than the rest of a
+row. Values are taken by position, whatever kind of row the driver makes.
+"""
+
+import asyncio
+import heapq
+import uuid
+from collections import OrderedDict
+from typing import Any, Self
+
+from chat.domain.model import Details, LearnerId, Message, Status, ThreadKey, bucket_of
+from chat.storage import migrate
+from chat.storage.history import Place, ShownThread
+from chat.storage.sealing import unseal
+from chat.storage.session import Connection
+
+OWNERS = 65_536
+"""Threads whose owner is kept in memory, the latest used: it never changes."""
+
+_THREAD = "tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ?"
+_MESSAGE = """seq, CAST(message_id AS text), sender_id, message_type, content, metadata, CAST(reply_to AS text),
+    to_unix_timestamp(created_at), to_unix_timestamp(updated_at), to_unix_timestamp(deleted_at)"""
+_DETAILS = "title, metadata, created_by, to_unix_timestamp(created_at), to_unix_timestamp(updated_at)"
+
+_OWNER = "SELECT learner_id, generation FROM thread_owners WHERE tenant_id = ? AND thread_id = ?"
+_ONE_THREAD = f"SELECT DISTINCT status, last_seq, write_time, {_DETAILS} FROM thread_log WHERE {_THREAD}"  # noqa: S608
+_LAST_SEQ = f"SELECT DISTINCT status, last_seq FROM thread_log WHERE {_THREAD}"  # noqa: S608
+_SEQ = f"SELECT status, last_seq, seq FROM thread_log WHERE {_THREAD} AND message_id = ?"  # noqa: S608
+_PLACES = """SELECT to_unix_timestamp(last_activity_at), CAST(thread_id AS text) FROM threads
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ?"""
+_LISTED = f"""SELECT CAST(thread_id AS text), last_seq, to_unix_timestamp(last_activity_at), {_DETAILS} FROM threads
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id IN ?"""  # noqa: S608
+_RANGE = f"""SELECT {_MESSAGE} FROM messages
+    WHERE {_THREAD} AND bucket = ? AND seq >= ? AND seq <= ?"""  # noqa: S608
+_FIRST = f"SELECT seq FROM messages WHERE {_THREAD} AND bucket = ? AND seq <= ? ORDER BY seq ASC LIMIT 1"  # noqa: S608
+_PROBE = "SELECT partitions FROM topics WHERE name = 'chat.commands'"
+
+_READS = (_PROBE, _OWNER, _ONE_THREAD, _LAST_SEQ, _SEQ, _PLACES, _LISTED, _RANGE, _FIRST)
+
+
+class HistoryReader:
+    """The `History` in Cassandra."""
+
+    def __init__(self, connection: Connection, prepared: dict[str, Any]) -> None:
+        self._connection = connection
+        self._prepared = prepared
+        self._owners: OrderedDict[tuple[str, str], ThreadKey] = OrderedDict()
+
+    @classmethod
+    async def open(cls, connection: Connection) -> Self:
+        """Prepares every statement. Raises `StorageUnavailable`."""
+        prepared = await asyncio.gather(*map(connection.prepare, _READS))
+        for statement in prepared:
+            statement.is_idempotent = True
+        reads = dict(zip(_READS, prepared, strict=True))
+        # Two small columns of every thread: whole, where the driver would else give 5,000 and keep silent about more.
+        reads[_PLACES].fetch_size = None
+        return cls(connection, reads)
+
+    async def owner(self, tenant_id: str, thread_id: str) -> ThreadKey | None:
+        asked = (tenant_id, thread_id)
+        if asked in self._owners:
+            self._owners.move_to_end(asked)
+            return self._owners[asked]
+        for learner_id, generation in await self._ask(_OWNER, tenant_id, uuid.UUID(thread_id)):
+            self._owners[asked] = ThreadKey(LearnerId(tenant_id, learner_id, generation), thread_id)
+            if len(self._owners) > OWNERS:
+                self._owners.popitem(last=False)
+        return self._owners.get(asked)
+
+    async def thread(self, key: ThreadKey) -> ShownThread | None:
+        for status, last_seq, write_time, *details in await self._ask(_ONE_THREAD, *_values(key)):
+            if status == Status.LIVE:
+                return ShownThread(key.thread_id, _details(*details), last_seq, write_time // 1000)
+        return None
+
+    async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
+        places = [Place(*row) for row in await self._ask(_PLACES, *learner)]
+        behind = places if after is None else [place for place in places if place.rank > after.rank]
+        wanted = [place.thread_id for place in heapq.nsmallest(limit, behind, key=lambda place: place.rank)]
+        if not wanted:
+            return []
+        rows = await self._ask(_LISTED, *learner, [uuid.UUID(one) for one in wanted])
+        listed = {
+            thread_id: ShownThread(thread_id, _details(*details), last_seq, last_activity_at)
+            for thread_id, last_seq, last_activity_at, *details in rows
+        }
+        return [listed[thread_id] for thread_id in wanted if thread_id in listed]
+
+    async def last_seq(self, key: ThreadKey) -> int | None:
+        for status, last_seq in await self._ask(_LAST_SEQ, *_values(key)):
+            if status == Status.LIVE:
+                return int(last_seq)
+        return None
+
+    async def messages(self, key: ThreadKey, first: int, last: int) -> list[Message]:
+        first = max(first, 1)
+        if first > last:
+            return []
+        thread = _values(key)
+        buckets = range(bucket_of(first), bucket_of(last) + 1)
+        answers = await asyncio.gather(*(self._ask(_RANGE, *thread, bucket, first, last) for bucket in buckets))
+        return [_message(key.thread_id, *row) for rows in answers for row in reversed(rows)]
+
+    async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
+        """By bisection of the buckets: messages expire from the front."""
+        low, high = 0, bucket_of(max(last_seq, 1))
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if await self._first_in(key, middle, last_seq) else (middle + 1, high)
+        return await self._first_in(key, low, last_seq)
+
+    async def message(self, key: ThreadKey, message_id: str) -> Message | None:
+        for status, last_seq, seq in await self._ask(_SEQ, *_values(key), uuid.UUID(message_id)):
+            if status == Status.LIVE and seq <= last_seq:
+                found = await self.messages(key, seq, seq)
+                return next((message for message in found if message.message_id == message_id), None)
+        return None
+
+    async def probe(self) -> None:
+        """Returns when a replica set of the keyspace answers."""
+        await self._ask(_PROBE)
+
+    async def secret(self, name: str) -> bytes:
+        """A secret that all processes share. Raises `SchemaMismatch` where it was never made."""
+        return await migrate.service_secret(self._connection, name)
+
+    async def _first_in(self, key: ThreadKey, bucket: int, last_seq: int) -> int | None:
+        rows = await self._ask(_FIRST, *_values(key), bucket, last_seq)
+        return next((seq for (seq,) in rows), None)
+
+    async def _ask(self, cql: str, *values: Any) -> list[Any]:
+        return await self._connection.execute(self._prepared[cql], values)
+
+
+def _values(key: ThreadKey) -> tuple[Any, ...]:
+    return (*key.learner, uuid.UUID(key.thread_id))
+
+
+def _details(title: bytes, metadata: bytes, created_by: str, created_at: int, updated_at: int) -> Details:
+    return Details(unseal(title), unseal(metadata), created_by, created_at, updated_at)
+
+
+def _message(thread_id: str, *row: Any) -> Message:
+    seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
+    shown = None if content is None else unseal(content)
+    return Message(
+        message_id,
+        thread_id,
+        seq,
+        sender_id,
+        shown,
+        message_type,
+        reply_to,
+        unseal(metadata),
+        created_at,
+        updated_at,
+        deleted_at,
+    )

@@ -1,0 +1,159 @@
+"""One row each, packed: what a write of each table is, with its write time. `cassandra/README.md` has the tables."""
+
+import asyncio
+from functools import lru_cache
+from typing import NamedTuple, Self
+
+from chat.domain.apply import Remembered
+from chat.domain.model import LearnerId, Message, Thread, ThreadKey, bucket_of
+from chat.storage import wire
+from chat.storage.sealing import seal
+from chat.storage.session import Connection
+
+COMMAND_SHARDS = 4
+"""Partitions of `commands` a learner: a million commands make partitions of some 30 MB."""
+
+_MESSAGE = """INSERT INTO messages (tenant_id, learner_id, generation, thread_id, bucket, seq, message_id, sender_id,
+    message_type, content, metadata, reply_to, created_at, updated_at, deleted_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?"""
+_LOG_THREAD = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, status, title, metadata,
+    created_by, created_at, updated_at, created_position, details_time)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_LOG_HEAD = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, last_seq, position, write_time)
+    VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_LOG_MESSAGE = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, message_id, seq)
+    VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_COMMAND = """INSERT INTO commands (tenant_id, learner_id, generation, shard, command_id, kind, digest, position)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_LIST_DETAILS = """INSERT INTO threads (tenant_id, learner_id, generation, thread_id, title, metadata, created_by,
+    created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_LIST_ACTIVITY = """INSERT INTO threads (tenant_id, learner_id, generation, thread_id, last_seq, last_activity_at)
+    VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+
+
+class Row(NamedTuple):
+    """A packed statement and the routing key of the partition that it writes."""
+
+    partition: bytes
+    packed: bytes
+
+
+def command_shard(command_id: str) -> int:
+    """Which partition of its learner's `commands` a command is remembered in."""
+    return int(command_id[-1], 16) % COMMAND_SHARDS
+
+
+@lru_cache(maxsize=65_536)
+def _learner(learner: LearnerId) -> tuple[bytes, bytes, bytes]:
+    return wire.text(learner.tenant_id), wire.text(learner.learner_id), wire.integer(learner.generation)
+
+
+@lru_cache(maxsize=65_536)
+def _thread(key: ThreadKey) -> tuple[bytes, bytes]:
+    """The packed partition key of a thread, and its routing key."""
+    parts = (*_learner(key.learner), wire.uuid(key.thread_id))
+    return b"".join(parts), wire.routing_key(parts)
+
+
+class Rows:
+    """Packs rows with the heads of statements prepared on one connection."""
+
+    def __init__(self, heads: dict[str, bytes]) -> None:
+        self._heads = heads
+
+    @classmethod
+    async def open(cls, connection: Connection) -> Self:
+        """Prepares every statement. Raises `StorageUnavailable`."""
+        queries = (_MESSAGE, _LOG_THREAD, _LOG_HEAD, _LOG_MESSAGE, _COMMAND, _LIST_DETAILS, _LIST_ACTIVITY)
+        prepared = await asyncio.gather(*map(connection.prepare, queries))
+        rows = cls({cql: wire.head(one, cql.count("?")) for cql, one in zip(queries, prepared, strict=True)})
+        rows._prepared = prepared
+        return rows
+
+    _prepared: list[object]
+
+    def message(self, key: ThreadKey, message: Message, write_time: int, ttl: int) -> Row:
+        """A message's whole row; `write_time` in microseconds, `ttl` in seconds (positive)."""
+        bucket = wire.integer(bucket_of(message.seq))
+        thread, _ = _thread(key)
+        packed = b"".join(
+            (
+                self._heads[_MESSAGE],
+                thread,
+                bucket,
+                wire.bigint(message.seq),
+                wire.uuid(message.message_id),
+                wire.text(message.sender_id),
+                wire.text(message.message_type),
+                wire.NULL if message.content is None else wire.blob(seal(message.content)),
+                wire.blob(seal(message.metadata)),
+                wire.NULL if message.reply_to is None else wire.uuid(message.reply_to),
+                wire.bigint(message.created_at),
+                wire.bigint(message.updated_at),
+                wire.NULL if message.deleted_at is None else wire.bigint(message.deleted_at),
+                wire.bigint(write_time),
+                wire.integer(ttl),
+            )
+        )
+        return Row(wire.routing_key((*_learner(key.learner), wire.uuid(key.thread_id), bucket)), packed)
+
+    def log_message(self, key: ThreadKey, message: Message, write_time: int) -> Row:
+        """That a message_id of a thread has a seq."""
+        thread, partition = _thread(key)
+        values = (wire.uuid(message.message_id), wire.bigint(message.seq), wire.bigint(write_time))
+        return Row(partition, b"".join((self._heads[_LOG_MESSAGE], thread, *values)))
+
+    def log_head(self, key: ThreadKey, thread: Thread) -> Row:
+        """How far a thread has come: the commit point."""
+        packed, partition = _thread(key)
+        values = (thread.last_seq, thread.position, thread.write_time, thread.write_time)
+        return Row(partition, b"".join((self._heads[_LOG_HEAD], packed, *map(wire.bigint, values))))
+
+    def log_thread(self, key: ThreadKey, thread: Thread) -> Row:
+        """What a thread is."""
+        packed, partition = _thread(key)
+        values = (
+            wire.tinyint(thread.status),
+            *_details(thread),
+            wire.bigint(thread.created_position),
+            wire.bigint(thread.details_time),
+            wire.bigint(thread.details_time),
+        )
+        return Row(partition, b"".join((self._heads[_LOG_THREAD], packed, *values)))
+
+    def command(self, learner: LearnerId, command_id: str, remembered: Remembered, write_time: int) -> Row:
+        """That a command took effect."""
+        pk = (*_learner(learner), wire.tinyint(command_shard(command_id)))
+        values = (
+            wire.uuid(command_id),
+            wire.tinyint(remembered.kind),
+            wire.blob(remembered.digest),
+            wire.bigint(remembered.position),
+            wire.bigint(write_time),
+        )
+        return Row(wire.routing_key(pk), b"".join((self._heads[_COMMAND], *pk, *values)))
+
+    def list_details(self, key: ThreadKey, thread: Thread) -> Row:
+        """A thread's details, as its learner's list shows them."""
+        values = (wire.uuid(key.thread_id), *_details(thread), wire.bigint(thread.details_time))
+        return self._listed(key, _LIST_DETAILS, values)
+
+    def list_activity(self, key: ThreadKey, thread: Thread) -> Row:
+        """A thread's activity, as its learner's list shows it."""
+        numbers = map(wire.bigint, (thread.last_seq, thread.last_activity_at, thread.write_time))
+        return self._listed(key, _LIST_ACTIVITY, (wire.uuid(key.thread_id), *numbers))
+
+    def _listed(self, key: ThreadKey, cql: str, values: tuple[bytes, ...]) -> Row:
+        pk = _learner(key.learner)
+        return Row(wire.routing_key(pk), b"".join((self._heads[cql], *pk, *values)))
+
+
+def _details(thread: Thread) -> tuple[bytes, ...]:
+    details = thread.details
+    return (
+        wire.blob(seal(details.title)),
+        wire.blob(seal(details.metadata)),
+        wire.text(details.created_by),
+        wire.bigint(details.created_at),
+        wire.bigint(details.updated_at),
+    )

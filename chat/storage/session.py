@@ -1,0 +1,190 @@
+"""One connection to Cassandra, and the small bridge from the driver's threads to asyncio."""
+
+import asyncio
+import functools
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, Self
+
+from cassandra import (
+    AuthenticationFailed,
+    ConsistencyLevel,
+    DriverException,
+    OperationTimedOut,
+    RequestValidationException,
+)
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.protocol import ErrorMessage
+from cassandra.protocol import RequestValidationException as ValidationMessage
+from cassandra.query import PreparedStatement, named_tuple_factory
+
+from chat.errors import SchemaMismatch, StorageRefused, StorageUnavailable
+from chat.settings import Settings
+from chat.storage.wire import PackedProtocol
+
+FAULTS = (DriverException, NoHostAvailable, OperationTimedOut, ErrorMessage, OSError)
+"""What the driver raises when a server is away, slow or short of replicas."""
+
+REFUSALS = (RequestValidationException, ValidationMessage, AuthenticationFailed)
+"""Those of them that stay: the server understood and said no."""
+
+REQUEST_TIMEOUT = 10.0
+"""Seconds after which a request counts as unanswered; its effect is then unknown, and it is sent again."""
+
+
+class _Inbox:
+    """Hands what the driver's thread finishes to the event loop, a batch at a time: one wake-up for many answers."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._waking = False
+
+    def put(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+        self._done.append((future, result, error))
+        if not self._waking:
+            self._waking = True
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._waking = False
+        while self._done:
+            future, result, error = self._done.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
+class Connection:
+    """A session on the service's keyspace.
+
+    Every method raises `StorageUnavailable` when Cassandra does not answer and `StorageRefused` when it says no.
+    """
+
+    def __init__(self, cluster: Cluster, session: Session, keyspace: str) -> None:
+        self.cluster = cluster
+        self.session = session
+        self.keyspace = keyspace
+        self._inboxes: dict[asyncio.AbstractEventLoop, _Inbox] = {}
+
+    @classmethod
+    async def open(cls, settings: Settings, *, keyspace: bool = True) -> Self:
+        """Connects; with `keyspace=False` to no keyspace, for migrations that make it.
+
+        Raises `SchemaMismatch` where the keyspace is not there.
+        """
+        cluster = _cluster(settings)
+        name = settings.cassandra_keyspace
+        try:
+            session = await asyncio.to_thread(cluster.connect, name if keyspace else None)
+        except FAULTS as error:
+            known = cluster.metadata.keyspaces
+            await asyncio.to_thread(cluster.shutdown)
+            if keyspace and known and name not in known:
+                raise SchemaMismatch(f"there is no keyspace {name}: run `chat migrate`") from error
+            raise _connecting(error) from error
+        session.client_protocol_handler = PackedProtocol
+        return cls(cluster, session, name)
+
+    async def close(self) -> None:
+        """Closes every connection of this session."""
+        await asyncio.to_thread(self.cluster.shutdown)
+
+    async def prepare(self, cql: str) -> PreparedStatement:
+        """Prepares a statement once for all nodes."""
+        return await self._in_thread(self.session.prepare, cql)
+
+    async def run(self, cql: str, *, timeout: float = 60.0) -> Any:
+        """Runs one plain statement, such as DDL; blocks a thread, not the event loop."""
+        return await self._in_thread(functools.partial(self.session.execute, timeout=timeout), cql)
+
+    async def execute(self, statement: Any, values: Sequence[Any] | None = None) -> list[Any]:
+        """The rows of the first page of one statement's answer."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Any]] = loop.create_future()
+        inbox = self._inboxes.get(loop) or self._inboxes.setdefault(loop, _Inbox(loop))
+        try:
+            response = self.session.execute_async(statement, values, timeout=REQUEST_TIMEOUT)
+        except FAULTS as error:
+            raise _typed(error) from error
+        response.add_callbacks(lambda rows: inbox.put(future, rows, None), lambda error: inbox.put(future, None, error))
+        try:
+            return await future or []
+        except FAULTS as error:
+            raise _typed(error) from error
+
+    async def execute_all(self, statements: Iterable[tuple[Any, Sequence[Any] | None]]) -> list[list[Any]]:
+        """Several statements side by side; the first fault is raised when all have ended."""
+        answers = await asyncio.gather(*(self.execute(*one) for one in statements), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+    async def _in_thread(self, call: "_Call", cql: str) -> Any:
+        try:
+            return await asyncio.to_thread(call, cql)
+        except FAULTS as error:
+            raise _typed(error) from error
+
+
+class _Call(Protocol):
+    def __call__(self, cql: str, /) -> Any: ...
+
+
+def _cluster(settings: Settings) -> Cluster:
+    policy = TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.cassandra_local_dc))
+    profile = ExecutionProfile(
+        load_balancing_policy=policy,
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=REQUEST_TIMEOUT,
+        row_factory=named_tuple_factory,
+    )
+    return Cluster(
+        contact_points=list(settings.cassandra_contact_points) or ["127.0.0.1"],
+        port=settings.cassandra_port,
+        auth_provider=_auth(settings),
+        protocol_version=4,  # driver 3.30.1 corrupts its own stream on version 5
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        reconnection_policy=ConstantReconnectionPolicy(delay=1.0, max_attempts=None),
+        idle_heartbeat_interval=5,
+        idle_heartbeat_timeout=5,
+        connect_timeout=5,
+        control_connection_timeout=5,
+    )
+
+
+def _auth(settings: Settings) -> PlainTextAuthProvider | None:
+    if not settings.cassandra_username:
+        return None
+    return PlainTextAuthProvider(settings.cassandra_username, settings.cassandra_password)
+
+
+def _connecting(error: BaseException) -> StorageUnavailable | StorageRefused:
+    by_host = getattr(error, "errors", None)  # of NoHostAvailable: a list where no host was tried
+    causes = by_host.values() if isinstance(by_host, dict) else ()
+    refusal = next((cause for cause in (error, *causes) if isinstance(cause, REFUSALS)), None)
+    if refusal is not None:
+        return StorageRefused(f"Cassandra refuses the connection: {_brief(refusal)}")
+    return StorageUnavailable(f"no connection to Cassandra: {_brief(error)}")
+
+
+def _typed(error: BaseException) -> StorageUnavailable | StorageRefused:
+    if isinstance(error, REFUSALS):
+        return StorageRefused(f"Cassandra refuses a statement: {_brief(error)}")
+    return StorageUnavailable(_brief(error))
+
+
+def _brief(error: BaseException) -> str:
+    """The kind of a driver's error: its text may hold values that belong into no log."""
+    return type(error).__name__

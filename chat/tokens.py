@@ -1,0 +1,127 @@
+"""Tokens: who a JWT says that its bearer is, judged alike for a command's record and for a request.
+
+PyJWT checks the signature. Header and claims are read here, strictly: what two readers could read in two ways (names
+that stand twice, keys that a token brings along) is refused.
+"""
+
+import base64
+import re
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import jwt
+
+from chat.errors import BadSetting, TokenExpired, TokenInvalid
+from chat.settings import Settings
+from chat.token_claims import Verified, read, strict_object
+from chat.token_keys import key_source
+
+__all__ = ["TokenVerifier", "Verified", "make_token"]
+
+MAX_TOKEN_BYTES = 8_192
+REMEMBERED = 8_192
+"""Tokens whose verdict is kept, good and bad ones, the latest used."""
+
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+# A key or its address that the token brings along proves nothing; an extension that must be understood is not.
+_REFUSED_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
+
+
+class TokenVerifier:
+    """Judges tokens by `settings`. Raises `BadSetting` where these name no key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = key_source(settings)
+        self._algorithms = settings.algorithms
+        self._issuer = settings.jwt_issuer
+        self._audience = settings.jwt_audience
+        self._leeway = settings.jwt_leeway_seconds
+        self._signatures = jwt.PyJWS(settings.algorithms, {"enforce_minimum_key_length": True})
+        self._judged = lru_cache(maxsize=REMEMBERED)(self._judge)
+
+    def verify(self, token: str) -> Verified:
+        """Everything but the time. Raises `TokenInvalid`, whose text never holds anything of the token."""
+        if len(token) > MAX_TOKEN_BYTES:
+            raise TokenInvalid(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
+        verdict = self._judged(token)
+        if isinstance(verdict, str):
+            raise TokenInvalid(verdict)
+        return verdict
+
+    def check_time(self, verified: Verified, at: float) -> None:
+        """Whether nbf - leeway ≤ `at` < exp + leeway, `at` in seconds since 1970.
+
+        Raises `TokenExpired` or, too early, `TokenInvalid`.
+        """
+        if at >= verified.expires_at + self._leeway:
+            raise TokenExpired("the token has expired")
+        if verified.not_before is not None and at < verified.not_before - self._leeway:
+            raise TokenInvalid("the token is not valid yet")
+
+    def _judge(self, token: str) -> Verified | str:
+        """What is remembered of a token: its claims, or why it does not count."""
+        try:
+            return read(self._open(token), self._issuer, self._audience)
+        except TokenInvalid as error:
+            return str(error)
+
+    def _open(self, token: str) -> dict[str, Any]:
+        if not _COMPACT.fullmatch(token):
+            raise TokenInvalid("the token is no JWT in compact form")
+        algorithm, kid = self._header(token)
+        key = self._keys.key(algorithm, kid)
+        if key is None:
+            raise TokenInvalid("the token is signed with a key that is not known here")
+        try:
+            signed = self._signatures.decode_complete(token, key, self._algorithms)
+        except jwt.PyJWTError:
+            # From none: PyJWT's text may show a piece of the token.
+            raise TokenInvalid("the token's signature is wrong") from None
+        return strict_object(signed["payload"])
+
+    def _header(self, token: str) -> tuple[str, str | None]:
+        """The algorithm and the key id that the token's header names."""
+        header = strict_object(_decode(token.partition(".")[0]))
+        algorithm, kid = header.get("alg"), header.get("kid")
+        if algorithm not in self._algorithms:
+            raise TokenInvalid("the token's algorithm is not accepted here")
+        if _REFUSED_HEADERS & header.keys() or not isinstance(kid, str | None):
+            raise TokenInvalid("the token's header holds what is not accepted here")
+        return algorithm, kid
+
+
+def make_token(
+    settings: Settings,
+    tenant: str,
+    user: str,
+    role: str,
+    learners: Iterable[str],
+    *,
+    permissions: Iterable[str] | None = None,
+    ttl: int = 3600,
+    now: float | None = None,
+    **claims: Any,
+) -> str:
+    """A token signed with `JWT_SECRET_KEY`, good for `ttl` seconds from `now` on; `claims` add to it or override it.
+
+    Raises `BadSetting` where there is no such key.
+    """
+    if not settings.jwt_secret_key:
+        raise BadSetting("JWT_SECRET_KEY: must be set to sign a token")
+    issued = int(time.time() if now is None else now)
+    payload = {"user_id": user, "tenant_id": tenant, "role": role, "learner_scope": list(learners)}
+    if permissions is not None:
+        payload["permissions"] = list(permissions)
+    ours = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
+    times = {"iat": issued, "exp": issued + ttl}
+    everything = payload | {name: value for name, value in ours.items() if value} | times | claims
+    return jwt.encode(everything, settings.jwt_secret_key, algorithm="HS256")
+
+
+def _decode(segment: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except ValueError:
+        raise TokenInvalid("the token is no JWT in compact form") from None

@@ -1,0 +1,61 @@
+"""The five topics: their names, and what each is to be, as data."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from chat.errors import BadSetting
+from chat.settings import Settings
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+MIB = 1 << 20
+APPEND_TIME = "message.timestamp.type"
+
+
+class Topic(StrEnum):
+    """The topics' names."""
+
+    COMMANDS = "chat.commands"
+    PRIVACY_COMMANDS = "chat.privacy.commands"
+    EVENTS = "chat.events"
+    REJECTIONS = "chat.rejections"
+    DEAD_LETTER = "chat.dead-letter"
+
+
+class Spec(NamedTuple):
+    """What a topic is: its record key and value in words, and its settings in Kafka's own names and units."""
+
+    topic: Topic
+    key: str
+    value: str
+    config: Mapping[str, str]
+
+
+def specs(settings: Settings) -> tuple[Spec, ...]:
+    """Every topic as it is to be. Raises `BadSetting` where no record could ever be acknowledged."""
+    if settings.topic_min_isr > settings.topic_replication:
+        raise BadSetting("TOPIC_MIN_ISR: must not be more than TOPIC_REPLICATION")
+    safe = {"min.insync.replicas": str(settings.topic_min_isr)}
+    stamped = safe | {APPEND_TIME: "LogAppendTime", "max.message.bytes": str(MIB)}
+    # What a command causes holds the command's content and somewhat more, so nothing accepted is too large to go on.
+    caused = safe | {"max.message.bytes": str(2 * MIB)}
+    compacted = {
+        "cleanup.policy": "compact,delete",
+        "retention.ms": str(settings.message_retention_days * DAY),
+        "min.compaction.lag.ms": str(HOUR),
+        "max.compaction.lag.ms": str(DAY),
+        "delete.retention.ms": str(7 * DAY),
+    }
+    learner = "<tenant_id>/<learner_id>"
+    return (
+        Spec(Topic.COMMANDS, learner, "one command", stamped | _deleted(7)),
+        Spec(Topic.PRIVACY_COMMANDS, learner, "one privacy command", stamped | _deleted(30)),
+        Spec(Topic.EVENTS, "the entity", "one event, or null: a Kafka tombstone", caused | compacted),
+        Spec(Topic.REJECTIONS, f"{learner} of the command", "CommandRejected", caused | _deleted(7)),
+        Spec(Topic.DEAD_LETTER, "the record's own key", "the record's own bytes", caused | _deleted(7)),
+    )
+
+
+def _deleted(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY)}

@@ -1,0 +1,64 @@
+"""What can be wrong with a record's bytes. No error repeats what the bytes say: they may be a child's words."""
+
+from typing import NamedTuple
+
+
+class Identity(NamedTuple):
+    """Whose record it is: non-empty strings of at most 256 characters, in the contract's order."""
+
+    command_id: str
+    tenant_id: str
+    learner_id: str
+
+
+class CodecError(Exception):
+    """Base of all errors of this package: `code` is the contract's word, `detail` says more in English."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Unreadable(CodecError):  # noqa: N818 - says of the record what it is
+    """No known type, or no identity, can be read: the record is a dead letter.
+
+    `code` is `undecodable`, `unknown_schema`, `unknown_type` or `no_identity`.
+    """
+
+
+class InvalidRecord(CodecError):  # noqa: N818 - as Unreadable
+    """A known type with its three ids, and something wrong in the rest: the command is refused as `invalid`.
+
+    `field` is the dotted path of a field that the schema has (`data.content`), or empty for the record as a whole.
+    """
+
+    def __init__(self, record_type: str, identity: Identity, field: str, rule: str) -> None:
+        super().__init__("invalid", f"{field or 'record'} {rule}")
+        self.record_type = record_type
+        self.identity = identity
+        self.field = field
+        self.rule = rule
+
+
+class EncodeError(CodecError):
+    """What a caller wants to encode is no record: a fault of the program, never of input that was decoded here."""
+
+    def __init__(self, record_type: str, field: str, rule: str) -> None:
+        super().__init__("invalid", f"{record_type}: {field or 'record'} {rule}")
+        self.record_type = record_type
+        self.field = field
+        self.rule = rule
+
+
+class Fault(Exception):  # noqa: N818 - not an error of its own yet: the codec makes one of the above from it
+    """A rule that a value breaks, before it is known whose record it is in. Never leaves this package."""
+
+    def __init__(self, rule: str, field: str = "") -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.field = field
+
+    def inside(self, field: str) -> "Fault":
+        """The same fault, seen from the record around it."""
+        return Fault(self.rule, f"{field}.{self.field}" if self.field else field)

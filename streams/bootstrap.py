@@ -1,0 +1,63 @@
+"""Builds everything a worker is made of."""
+
+from dataclasses import dataclass
+
+import schemas
+from chat import topics
+from chat.domain.apply import Limits
+from chat.settings import Settings
+from chat.storage import migrate
+from chat.storage.session import Connection
+from chat.storage.store import CassandraStore
+from chat.tokens import TokenVerifier
+from streams.app import WorkerApp, make_app
+from streams.apply import Judge
+from streams.authorise import Gate
+from streams.emit import Emitter
+from streams.lane import CommandWay, Way
+from streams.lanes import Lanes
+from streams.publish import Publisher
+from streams.waiting import Waiting
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """A worker's way to Cassandra, and what the topics are."""
+
+    connection: Connection
+    epoch: int
+    partitions: int
+
+
+async def reach(settings: Settings, waiting: Waiting) -> Servers:
+    """Connects and checks tables and topics, however long the servers are away.
+
+    Raises `SchemaMismatch`, `TopicMismatch` or `TopicMadeAnew` where they are not what this program needs.
+    """
+    connection = await waiting.until_served(lambda: Connection.open(settings))
+    await waiting.until_served(lambda: migrate.check(connection))
+    known = await waiting.until_served(lambda: topics.check(settings, connection))
+    commands = known[topics.Topic.COMMANDS]
+    return Servers(connection, commands.epoch, commands.partitions)
+
+
+async def build(settings: Settings, servers: Servers, waiting: Waiting) -> WorkerApp:
+    """A Faust app that is ready to start."""
+    app = make_app(settings, waiting)
+    way = await command_way(settings, servers, waiting, app)
+    app.lanes = Lanes(way, servers.partitions, app.fail)
+    return app
+
+
+async def command_way(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Way:
+    """How a chunk of commands goes."""
+    retention = settings.message_retention_days * DAY
+    rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, retention))
+    secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
+    limits = Limits(settings.max_messages_per_thread)
+    judge = Judge(rows, waiting, limits, secret, servers.epoch)
+    publisher = Publisher(lambda: app.producer, waiting)
+    emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions)
+    return CommandWay(Gate(TokenVerifier(settings), servers.partitions), judge, rows, emitter, waiting)

@@ -1,0 +1,251 @@
+"""Faust's consumer, handing whole chunks to the agent and committing them in offset order.
+
+Faust's own loop makes four tasks a record and can commit past an unfinished one. This subclass keeps what is good,
+the group membership, the rebalance protocol and the thread that fetches, and replaces how records come in
+(`_drain_messages`), how they are acknowledged (`ack`, `_filter_tps_with_pending_acks`, `_new_offset`, `_add_gap`)
+and where it starts reading (`perform_seek`).
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
+from faust.types import TP
+
+from chat.errors import LogTruncated, Permanent
+from chat.metrics import ASSIGNED, REBALANCES
+from streams.acknowledge import Outstanding
+from streams.chunk import Chunk, chunks
+
+MAX_DEPTH = 2
+"""Chunks of a partition under way: one at work and one at hand. This bound is the back-pressure."""
+
+FETCH_WAIT_MS = 100
+"""How long the broker holds an empty fetch: a partition that is drained meanwhile waits as long."""
+
+QUIESCE = 5.0
+"""Seconds that a rebalance waits for what is under way; what takes longer is read again by the next owner."""
+
+_log = structlog.get_logger()
+
+
+class ChunkThread(AIOKafkaConsumerThread):
+    """The thread that fetches. A broker that is away while offsets are committed is no reason to crash."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust hard-codes 1,500
+        return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """True when the broker has the offsets; else they are committed again later, or by the next owner."""
+        try:
+            await self._ensure_consumer().commit(
+                {TopicPartition(*tp): OffsetAndMetadata(at, "") for tp, at in offsets.items()}
+            )
+        except (KafkaError, CommitFailedError, IllegalStateError) as error:
+            _log.warning("commit_failed", reason=type(error).__name__)
+            return False
+        return True
+
+    async def bounds(self, tps: Iterable[TP]) -> dict[TP, tuple[int | None, int, int]]:
+        """For each partition: committed offset or None, first offset in the log, next offset of the log."""
+        return await self.call_thread(self._bounds, list(tps))  # type: ignore[no-any-return]
+
+    async def _bounds(self, tps: list[TP]) -> dict[TP, tuple[int | None, int, int]]:
+        consumer = self._ensure_consumer()
+        theirs = {tp: TopicPartition(*tp) for tp in tps}
+        first = await consumer.beginning_offsets(list(theirs.values()))
+        end = await consumer.end_offsets(list(theirs.values()))
+        return {tp: (await consumer.committed(one), first[one], end[one]) for tp, one in theirs.items()}
+
+
+class ChunkConsumer(Consumer):
+    """Delivers each record of every owned partition, in chunks, in order, at least once."""
+
+    _thread: ChunkThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.outstanding = Outstanding()
+        self._next: dict[TP, int] = {}
+        self._room = asyncio.Event()
+        self._idle = asyncio.Event()
+
+    def _new_consumer_thread(self) -> ChunkThread:
+        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+
+    # Records in
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        while not (self.should_stop or fetcher.should_stop):
+            if not self.flow_active:
+                await self.wait(self.can_resume_flow)
+                continue
+            try:
+                await self._drain_once()
+            except (OffsetOutOfRangeError, NoOffsetForPartitionError):
+                await self._guarded_seek()
+            except Permanent as error:
+                self.app.fail(error)
+                return
+
+    async def _drain_once(self) -> None:
+        active = self._get_active_partitions()
+        ready = {tp for tp in active if self.outstanding.depth(tp) < MAX_DEPTH}
+        if not ready:
+            await self._wait_for_room()
+            return
+        generation = self.app.consumer_generation_id
+        records = await self._getmany(ready, 1.0 if len(ready) == len(active) else 0.02)
+        if generation != self.app.consumer_generation_id or not self.flow_active:
+            await self._seek_back(records)
+            return
+        for tp, fetched in records.items():
+            await self._deliver(ensure_TP(tp), fetched)
+
+    async def _wait_for_room(self) -> None:
+        self._room.clear()
+        waits = [asyncio.ensure_future(one.wait()) for one in (self._room, self.suspend_flow)]
+        await asyncio.wait(waits, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+
+    async def _deliver(self, tp: TP, fetched: list[Any]) -> None:
+        expected = self._next[tp]
+        records = [record for record in fetched if record.offset >= expected]
+        if not records:
+            return
+        if records[0].offset > expected:
+            await self._check_gap(tp, expected, records[0].offset)
+        self._next[tp] = records[-1].offset + 1
+        for chunk in chunks(tp, records):
+            self.outstanding.begin(chunk)
+            await self.callback(self._message(chunk))
+
+    async def _check_gap(self, tp: TP, expected: int, found: int) -> None:
+        """A hole is right where a transaction's marker stood, and fatal where the log was cut."""
+        _, first, _ = (await self._thread.bounds([tp]))[tp]
+        if first > expected:
+            raise LogTruncated(f"{tp.topic}[{tp.partition}] starts at {first}, {found} came after {expected - 1}")
+
+    def _message(self, chunk: Chunk) -> Any:
+        message = self._to_message(chunk.tp, chunk.records[0])
+        message.value = chunk
+        return message
+
+    async def _seek_back(self, records: Mapping[Any, list[Any]]) -> None:
+        """Records fetched under another generation are neither delivered nor skipped."""
+        if self.flow_active:
+            for tp in map(ensure_TP, records):
+                if tp in self._next and tp in self.assignment():
+                    self._thread.seek(tp, self._next[tp])
+
+    # Acknowledgements out
+
+    def ack(self, message: Any) -> bool:
+        """Faust's call when the agent acknowledges a chunk; True where it still counts."""
+        message.acked = True
+        counted = self.outstanding.finish(message.value)
+        self._room.set()
+        if not self.outstanding.partitions():
+            self._idle.set()
+        return counted
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ARG002 - Faust's signature
+        return iter(self.outstanding.committable())
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self.outstanding.committable().get(tp)
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - Faust's signature
+        # No producer flush here, as Faust has it: each lane has awaited its own records' acknowledgements.
+        owned = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        if not owned or not await self._commit(owned):
+            return False
+        for tp, offset in owned.items():
+            self._committed_offset[tp] = offset
+            self.outstanding.committed(tp, offset)
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Holes in the log need no bookkeeping: a chunk ends where its last record does."""
+
+    # Rebalance
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stops the flow, lets what is under way finish, commits it, and only then lets the partitions go."""
+        REBALANCES.inc()
+        self.stop_flow()
+        await self.quiesce()
+        await self.app.lanes.stop()
+        await self.commit()
+        self.outstanding.drop(self.outstanding.partitions() | revoked)
+        self._next.clear()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begins with a clean slate; reading starts after `perform_seek`."""
+        ASSIGNED.set(len(assigned))
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def quiesce(self) -> None:
+        """Waits up to `QUIESCE` seconds until nothing is under way."""
+        if self.outstanding.partitions():
+            self._idle.clear()
+            waiter = asyncio.ensure_future(self._idle.wait())
+            await asyncio.wait({waiter}, timeout=QUIESCE)
+            waiter.cancel()
+
+    async def perform_seek(self) -> None:
+        """Starts every owned partition at its committed offset, or at 0 where nothing was ever committed.
+
+        Fails the worker with `LogTruncated` where the log begins after that or ends before it: it never skips.
+        """
+        try:
+            await self._guarded_seek()
+        except Permanent as error:
+            self.app.fail(error)
+
+    async def _guarded_seek(self) -> None:
+        owned = self.assignment()
+        starts = await self.app.waiting.until_served(lambda: self._starts(owned))
+        for tp, start in starts.items():
+            # A partition that was read on meanwhile stays where it is.
+            start = max(start, self._next.get(tp, start))  # noqa: PLW2901
+            self._next[tp] = start
+            self._thread.seek(tp, start)
+
+    async def _starts(self, tps: Iterable[TP]) -> dict[TP, int]:
+        try:
+            bounds = await self._thread.bounds(tps)
+        except KafkaError as error:
+            raise self.app.broker_unavailable(error) from error
+        return {tp: _start(tp, *bound) for tp, bound in bounds.items()}
+
+
+def _start(tp: TP, committed: int | None, first: int, end: int) -> int:
+    start = committed or 0
+    if first > start:
+        raise LogTruncated(
+            f"{tp.topic}[{tp.partition}] starts at offset {first}, but the group has come to {start} only: "
+            f"records are gone that were never read; reset the group's offset there to go on without them"
+        )
+    if end < start:
+        raise LogTruncated(
+            f"{tp.topic}[{tp.partition}] ends at offset {end}, but the group has committed {start}: "
+            f"this is not the log that was read before"
+        )
+    return start

@@ -1,0 +1,97 @@
+"""Events, refusals and dead letters → their topics, each acknowledged by Kafka before the chunk goes on."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import schemas
+from chat.domain.events import Event
+from chat.domain.partition import learner_key, partition_of
+from chat.topic_specs import Topic
+from streams.apply import Work
+from streams.publish import Outgoing, Publisher
+from streams.records import DeadLetter, Record, Refusal
+
+_CONTINUED = ("correlation-id", "traceparent")
+Headers = list[tuple[str, bytes]]
+
+
+class Destination(NamedTuple):
+    """A topic's partition."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Emitter:
+    """Says what a chunk did. `partitions` is every topic's count."""
+
+    publisher: Publisher
+    format: schemas.Format
+    partitions: int
+
+    async def emit(self, partition: int, work: Work) -> None:
+        """Returns when Kafka has all of it; order in each topic is the log's."""
+        batches: dict[Destination, list[Outgoing]] = {}
+        if work.events:
+            batches[Destination(Topic.EVENTS, partition)] = [self._event(*one) for one in work.events]
+        if work.dead_letters:
+            batches[Destination(Topic.DEAD_LETTER, partition)] = [_dead_letter(one) for one in work.dead_letters]
+        for refusal in sorted(work.refusals, key=_offset):
+            destination, outgoing = self._refusal(refusal)
+            batches.setdefault(destination, []).append(outgoing)
+        await asyncio.gather(*(self._publish(*batch) for batch in batches.items()))
+
+    async def _publish(self, destination: Destination, records: Sequence[Outgoing]) -> None:
+        await self.publisher.publish(destination.topic, destination.partition, records)
+
+    def _event(self, record: Record, event: Event) -> Outgoing:
+        value = schemas.encode(event.type, event.fields, self.format)
+        return Outgoing(event.key.encode(), value, record.timestamp, _continued(record))
+
+    def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
+        identity, record = refusal.identity, refusal.record
+        key = learner_key(identity.tenant_id, identity.learner_id).encode()
+        value = schemas.encode("CommandRejected", _rejected(refusal), self.format)
+        destination = Destination(Topic.REJECTIONS, partition_of(key, self.partitions))
+        return destination, Outgoing(key, value, record.timestamp, _continued(record))
+
+
+def _offset(refusal: Refusal) -> int:
+    """Those refused at the gate were noted before those refused in judgement."""
+    return int(refusal.record.offset)
+
+
+def _rejected(refusal: Refusal) -> dict[str, object]:
+    record = refusal.record
+    return {
+        **refusal.identity._asdict(),
+        "code": refusal.refused.code.value,
+        "detail": refusal.refused.detail,
+        "event_id": refusal.refused.event_id,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+    }
+
+
+def _continued(record: Record) -> Headers:
+    return [(key, value) for key, value in record.headers if key.lower() in _CONTINUED]
+
+
+def _dead_letter(letter: DeadLetter) -> Outgoing:
+    record = letter.record
+    headers = [(key, value) for key, value in record.headers if key.lower() != "authorization"]
+    source = {
+        "x-error-code": letter.code,
+        "x-error-detail": letter.detail,
+        "x-source-topic": record.topic,
+        "x-source-partition": str(record.partition),
+        "x-source-offset": str(record.offset),
+        "x-source-timestamp": str(record.timestamp),
+    }
+    headers += [(key, value.encode()) for key, value in source.items()]
+    return Outgoing(record.key, record.value, record.timestamp, headers)

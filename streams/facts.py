@@ -1,0 +1,102 @@
+"""What a chunk's commands must know before they are judged, asked for in as few queries as there are partitions."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from chat.domain.apply import Remembered
+from chat.domain.commands import Command, CreateThread, PostMessage
+from chat.domain.model import FIRST_GENERATION, LearnerId, ThreadKey
+from chat.storage.store import Store
+from streams.memory import Memory
+from streams.records import Admitted
+
+CommandKey = tuple[LearnerId, str]
+
+
+def learner_of(command: Command) -> LearnerId:
+    """Whose partition a command's rows are in."""
+    return LearnerId(command.tenant_id, command.learner_id, FIRST_GENERATION)
+
+
+def thread_of(command: Command) -> ThreadKey:
+    """The thread that a command names."""
+    return ThreadKey(learner_of(command), command.thread_id)  # type: ignore[attr-defined]
+
+
+class Facts:
+    """What was found for one chunk; judging adds what the chunk's own commands did."""
+
+    def __init__(self) -> None:
+        self.remembered: dict[CommandKey, Remembered] = {}
+        self.seqs: defaultdict[ThreadKey, dict[str, int]] = defaultdict(dict)
+        self.claims: dict[ThreadKey, bool] = {}
+
+
+async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted]) -> Facts:
+    """Loads learners and threads that are touched for the first time, and looks up ids that may be taken.
+
+    Raises `StorageUnavailable`; may be called again.
+    """
+    commands = [one.command for one in admitted]
+    await _load(store, memory, commands)
+    facts = Facts()
+    await asyncio.gather(_find_commands(store, memory, commands, facts), _find_messages(store, memory, commands, facts))
+    await _claim(store, memory, commands, facts)
+    return facts
+
+
+async def _load(store: Store, memory: Memory, commands: Sequence[Command]) -> None:
+    threads = {thread_of(command) for command in commands}
+    learners = {key.learner for key in threads if key.learner not in memory}
+    missing = {key for key in threads if not memory.knows(key)}
+    if not missing:
+        return
+    ids, loaded = await asyncio.gather(store.load_commands(learners), store.load_threads(missing))
+    for learner, taken in ids.items():
+        memory.add_learner(learner, taken)
+    for key, thread in loaded.items():
+        memory.add_thread(key, thread)
+
+
+async def _find_commands(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:
+    wanted: defaultdict[LearnerId, set[str]] = defaultdict(set)
+    for command in commands:
+        learner = learner_of(command)
+        if memory[learner].commands.may_hold(command.command_id):
+            wanted[learner].add(command.command_id)
+    if wanted:
+        facts.remembered.update(await store.find_commands(wanted))
+
+
+async def _find_messages(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:
+    wanted: defaultdict[ThreadKey, set[str]] = defaultdict(set)
+    for command in commands:
+        if isinstance(command, PostMessage):
+            key = thread_of(command)
+            wanted[key].update(_uncertain(memory, key, command))
+    questions = {key: ids for key, ids in wanted.items() if ids}
+    if questions:
+        for (key, message_id), seq in (await store.find_messages(questions)).items():
+            facts.seqs[key][message_id] = seq
+
+
+def _uncertain(memory: Memory, key: ThreadKey, command: PostMessage) -> set[str]:
+    messages = memory[key.learner].threads[key.thread_id].messages
+    ids = {command.message_id} if command.reply_to is None else {command.message_id, command.reply_to}
+    return {one for one in ids if messages.may_hold(one)}
+
+
+async def _claim(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:
+    """Claims beforehand, side by side, the thread ids whose `CreateThread` comes as far as the claim for certain."""
+    seen: set[CommandKey] = set(facts.remembered)
+    wanted: list[ThreadKey] = []
+    for command in commands:
+        learner = learner_of(command)
+        if isinstance(command, CreateThread) and (learner, command.command_id) not in seen:
+            key = thread_of(command)
+            if memory[learner].threads[key.thread_id].thread is None:
+                wanted.append(key)
+        seen.add((learner, command.command_id))
+    keys = list(dict.fromkeys(wanted))
+    facts.claims.update(zip(keys, await asyncio.gather(*map(store.claim, keys)), strict=True))

@@ -1,0 +1,112 @@
+"""The way of a command, a chunk at a time, in one lane for each partition.
+
+A learner's records are all on one partition, and a partition has one lane, so a learner's commands go one after the
+other in the log's order, while partitions go side by side.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chat.metrics import CHUNK_RECORDS, COMMAND_SECONDS, OUTCOMES
+from chat.storage.store import Store
+from streams.apply import Judge, Work
+from streams.authorise import Gate
+from streams.chunk import Chunk
+from streams.decode import decode
+from streams.emit import Emitter
+from streams.memory import Memory
+from streams.records import Admitted, DeadLetter, Record, Refusal
+from streams.store import store
+from streams.waiting import Waiting
+
+Acknowledge = Callable[[], object]
+
+
+class Way(Protocol):
+    """How a chunk goes from records to outcomes."""
+
+    async def go(self, memory: Memory, chunk: Chunk) -> None:
+        """Returns when every record of the chunk has its outcome, durably."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommandWay:
+    """decode → authorise → apply → store → emit."""
+
+    gate: Gate
+    judge: Judge
+    rows: Store
+    emitter: Emitter
+    waiting: Waiting
+
+    async def go(self, memory: Memory, chunk: Chunk) -> None:
+        work = Work()
+        await self.judge.judge(memory, self._admit(chunk.records, work), work)
+        await self._finish(chunk, work)
+        _count(chunk, work)
+
+    async def _finish(self, chunk: Chunk, work: Work) -> None:
+        """Rows before events: when an event can be read, every read shows its effect."""
+        await store(self.rows, self.waiting, work)
+        await self.emitter.emit(chunk.tp.partition, work)
+
+    def _admit(self, records: Sequence[Record], work: Work) -> list[Admitted]:
+        admitted = []
+        for record in records:
+            one = self._admit_one(record)
+            if isinstance(one, Admitted):
+                admitted.append(one)
+            elif isinstance(one, Refusal):
+                work.refusals.append(one)
+            else:
+                work.dead_letters.append(one)
+        return admitted
+
+    def _admit_one(self, record: Record) -> Admitted | Refusal | DeadLetter:
+        decoded = decode(record)
+        return decoded if isinstance(decoded, DeadLetter) else self.gate.authorise(decoded)
+
+
+def _count(chunk: Chunk, work: Work) -> None:
+    CHUNK_RECORDS.observe(len(chunk.records))
+    now = time.time()
+    for record, _ in work.events:
+        COMMAND_SECONDS.observe(max(0.0, now - record.timestamp / 1000))
+    OUTCOMES.labels("applied", "").inc(len(work.events))
+    for refusal in work.refusals:
+        OUTCOMES.labels("refused", refusal.refused.code.value).inc()
+    for letter in work.dead_letters:
+        OUTCOMES.labels("dead_letter", letter.code).inc()
+
+
+class Lane:
+    """One partition's chunks, one after the other. An unexpected error goes to `fail` and nothing more is done."""
+
+    def __init__(self, way: Way, memory: Memory, fail: Callable[[BaseException], None]) -> None:
+        self._way = way
+        self._memory = memory
+        self._fail = fail
+        self._queue: asyncio.Queue[tuple[Chunk, Acknowledge]] = asyncio.Queue()
+        self._task = asyncio.create_task(self._run())
+
+    def put(self, chunk: Chunk, acknowledge: Acknowledge) -> None:
+        """Appends a chunk; `acknowledge` is called when every record of it has its outcome."""
+        self._queue.put_nowait((chunk, acknowledge))
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                chunk, acknowledge = await self._queue.get()
+                await self._way.go(self._memory, chunk)
+                acknowledge()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: see `fail`
+            self._fail(error)
+
+    async def stop(self) -> None:
+        """Ends the lane where it is; what it has not acknowledged is read again by the next owner."""
+        self._task.cancel()
+        await asyncio.wait({self._task})

@@ -1,0 +1,82 @@
+"""Batches of records to Kafka: one batch a partition, idempotent, awaited, and in order also over failures."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from chat.errors import BrokerUnavailable
+from streams.waiting import Waiting
+
+
+class Outgoing(NamedTuple):
+    """One record to publish; `timestamp` in milliseconds."""
+
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: list[tuple[str, bytes]]
+
+
+class Producing(Protocol):
+    """The process's producer (see `streams.transport.IdempotentProducer`)."""
+
+    @property
+    def current(self) -> AIOKafkaProducer:
+        """A started producer that never gives a batch up."""
+        ...
+
+    async def replace(self, failed: AIOKafkaProducer) -> None:
+        """Puts another in the place of one that the broker will not hear any more. Raises KafkaError."""
+        ...
+
+
+class Publisher:
+    """Publishes, and waits while the broker is away.
+
+    The producer sends a batch again for as long as it takes, with the same sequence numbers, so that the broker drops
+    what it has already. Giving up and sending anew would not be safe: the first try may still arrive, behind records
+    that came later.
+    """
+
+    def __init__(self, producing: Callable[[], Producing], waiting: Waiting) -> None:
+        self._producing = producing
+        self._waiting = waiting
+
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        """Returns when all in-sync replicas have every record, in order."""
+        rest = list(records)
+        while rest:
+            sent = await self._waiting.until_served(lambda: self._send(topic, partition, rest))
+            del rest[:sent]
+
+    async def _send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> int:
+        producing = self._producing()
+        producer = producing.current
+        try:
+            batch = producer.create_batch()
+            sent = _fill(batch, records)
+            future = await producer.send_batch(batch, topic, partition=partition)
+            await self._waiting.until_done(future, "kafka")
+        except KafkaError as error:
+            if not error.retriable:
+                await _replace(producing, producer)
+            raise BrokerUnavailable(type(error).__name__) from error
+        return sent
+
+
+async def _replace(producing: Producing, failed: AIOKafkaProducer) -> None:
+    try:
+        await producing.replace(failed)
+    except KafkaError as error:
+        raise BrokerUnavailable(type(error).__name__) from error
+
+
+def _fill(batch: Any, records: Sequence[Outgoing]) -> int:
+    """How many of the first records went into the batch; a single one always does."""
+    for count, one in enumerate(records):
+        if batch.append(key=one.key, value=one.value, timestamp=one.timestamp, headers=one.headers) is None:
+            return count
+    batch.close()
+    return len(records)

@@ -1,0 +1,57 @@
+"""What a record of a command topic becomes on its way."""
+
+from typing import Any, NamedTuple
+
+from chat.domain.commands import Command
+from chat.domain.principal import Principal
+from chat.domain.verdicts import Refused
+
+Record = Any
+"""An aiokafka ConsumerRecord: topic, partition, offset, timestamp (broker's, ms), key, value, headers."""
+
+
+class Identity(NamedTuple):
+    """Whose command it is; what a refusal must be able to say."""
+
+    command_id: str
+    tenant_id: str
+    learner_id: str
+
+
+class Decoded(NamedTuple):
+    """A record whose type and identity are known; `command` is None where `complaint` says what is wrong with it."""
+
+    record: Record
+    type: str
+    identity: Identity
+    command: Command | None
+    complaint: str | None
+
+
+class Admitted(NamedTuple):
+    """A valid command of somebody who may send it."""
+
+    record: Record
+    command: Command
+    caller: Principal
+
+
+class Refusal(NamedTuple):
+    """A command that ends refused."""
+
+    record: Record
+    identity: Identity
+    refused: Refused
+
+
+class DeadLetter(NamedTuple):
+    """A record that nobody can make sense of."""
+
+    record: Record
+    code: str
+    detail: str
+
+
+def header(record: Record, name: str) -> list[bytes]:
+    """Every value of a header, its name compared without case."""
+    return [value or b"" for key, value in record.headers if key.lower() == name]

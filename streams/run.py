@@ -1,0 +1,91 @@
+"""One worker process: starts, serves until it is told to stop or cannot go on, and leaves in order."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from chat import logs
+from chat.errors import ChatError
+from chat.settings import Settings
+from streams.app import WorkerApp
+from streams.bootstrap import Servers, build, reach
+from streams.health import Health, serving
+from streams.waiting import Waiting
+from streams.watch import watch_topics
+
+Build = Callable[[Settings, Servers, Waiting], Awaitable[WorkerApp]]
+_log = structlog.get_logger()
+
+
+def run(settings: Settings, build_app: Build = build) -> int:
+    """Runs a worker; the exit status is 0 after a signal, else the error's `exit_code`."""
+    logs.configure(settings.log_level)
+    return asyncio.run(_main(settings, build_app))
+
+
+async def _main(settings: Settings, build_app: Build) -> int:
+    stopped = _stop_signals()
+    waiting = Waiting()
+    health = Health(waiting)
+    try:
+        async with serving(settings, health):
+            await _until(stopped, _work(settings, waiting, health, build_app))
+    except ChatError as error:
+        _log.error("worker_ended", error=type(error).__name__, reason=str(error), exit_code=error.exit_code)
+        return error.exit_code
+    _log.info("worker_stopped")
+    return 0
+
+
+def _stop_signals() -> asyncio.Event:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, stopped.set)
+    return stopped
+
+
+async def _until(stopped: asyncio.Event, work: Awaitable[None]) -> None:
+    """Runs `work` until it fails or the event is set; then it is cancelled, and ends in its own order."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stopped.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def _work(settings: Settings, waiting: Waiting, health: Health, build_app: Build) -> None:
+    servers = await reach(settings, waiting)
+    try:
+        app = await build_app(settings, servers, waiting)
+        health.app = app
+        await _serve(settings, servers, app)
+    finally:
+        await servers.connection.close()
+
+
+async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
+    watching = asyncio.create_task(watch_topics(settings, servers.connection, app))
+    starting = asyncio.create_task(app.start())
+    try:
+        await asyncio.wait({app.failed, starting}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+        await app.failed
+    finally:
+        watching.cancel()
+        await _leave(app)
+        starting.cancel()
+
+
+async def _leave(app: WorkerApp) -> None:
+    """Finishes what is under way, commits it, and leaves the group."""
+    app.consumer.stop_flow()
+    await app.consumer.quiesce()
+    await app.lanes.stop()
+    await app.stop()

@@ -1,0 +1,59 @@
+"""Faust's Kafka transport with our consumer and an idempotent producer."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from faust.transport.drivers.aiokafka import Producer, Transport
+
+from streams.consumer import ChunkConsumer
+
+FOREVER = float("inf")
+_log = structlog.get_logger()
+
+
+class IdempotentProducer(Producer):
+    """One aiokafka producer for the process: acks=all, idempotent, and it never gives a batch up."""
+
+    _producer: AIOKafkaProducer | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._replacing = asyncio.Lock()
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+    def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
+        producer = super()._new_producer(transactional_id)
+        # aiokafka has no delivery timeout of its own: it takes the request's, after which it would drop a batch.
+        producer._message_accumulator._batch_ttl = FOREVER  # noqa: SLF001
+        return producer
+
+    @property
+    def current(self) -> AIOKafkaProducer:
+        """The producer in use."""
+        return self._ensure_producer()
+
+    async def replace(self, failed: AIOKafkaProducer) -> None:
+        """Starts another producer where `failed` is still the one in use. Raises KafkaError while that fails."""
+        async with self._replacing:
+            if self._producer is not failed:
+                return
+            _log.warning("producer_replaced")
+            fresh: AIOKafkaProducer = self._new_producer()
+            await fresh.start()
+            self._producer = fresh
+        await failed.stop()
+
+    async def flush(self) -> None:
+        """Nothing to do: whoever publishes awaits the acknowledgement."""
+
+
+class ChunkTransport(Transport):
+    """Kafka by aiokafka, in chunks."""
+
+    Consumer = ChunkConsumer
+    Producer = IdempotentProducer

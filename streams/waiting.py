@@ -1,0 +1,70 @@
+"""A server that is away is no outcome: wait, say so, go on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from chat.errors import StorageUnavailable, Transient
+from chat.metrics import WAITING
+
+T = TypeVar("T")
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+_log = structlog.get_logger()
+
+
+class Waiting:
+    """Which servers this process waits for; health and metrics ask it."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, int] = {}
+
+    def away(self) -> list[str]:
+        """The servers that somebody waits for now."""
+        return sorted(name for name, count in self._waiters.items() if count)
+
+    async def until_served(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The result of `call`, tried again after every `Transient`. Anything else it raises is raised."""
+        try:
+            return await call()
+        except Transient as error:
+            server = _server(error)
+        self._change(server, +1)
+        _log.warning("waiting_for_server", server=server)
+        try:
+            return await self._again(call)
+        finally:
+            self._change(server, -1)
+
+    async def until_done(self, future: asyncio.Future[T], server: str) -> T:
+        """The result of something that goes on by itself, such as a send; says so where it takes long."""
+        done, _ = await asyncio.wait({future}, timeout=LONGEST_PAUSE)
+        if not done:
+            _log.warning("waiting_for_server", server=server)
+            self._change(server, +1)
+            try:
+                await asyncio.wait({future})
+            finally:
+                self._change(server, -1)
+        return future.result()
+
+    async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
+        pause = FIRST_PAUSE
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            try:
+                return await call()
+            except Transient as error:
+                _log.debug("still_waiting", reason=str(error))
+
+    def _change(self, server: str, by: int) -> None:
+        self._waiters[server] = self._waiters.get(server, 0) + by
+        WAITING.labels(server).set(self._waiters[server])
+
+
+def _server(error: Transient) -> str:
+    return "cassandra" if isinstance(error, StorageUnavailable) else "kafka"

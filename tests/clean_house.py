@@ -1,0 +1,56 @@
+"""Topics, keyspace and consumer group that nobody has used before."""
+
+import asyncio
+import uuid
+from typing import Any
+
+from confluent_kafka.admin import AdminClient
+
+from chat import topics
+from chat.servers.embedded import Addresses
+from chat.settings import Settings
+from chat.storage import migrate
+from chat.topic_specs import Topic
+from tests.records import PARTITIONS, settings_for_tests
+from tests.wait import until
+
+
+def clean_house(addresses: Addresses, **changes: object) -> Settings:
+    """Settings of a house where nothing has happened yet: the topics' names are fixed, so they are made anew."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    settings = settings_for_tests(
+        kafka_bootstrap_servers=(str(addresses.kafka),),
+        cassandra_contact_points=addresses.cassandra,
+        cassandra_port=addresses.cassandra_port,
+        cassandra_keyspace=name,
+        consumer_group=name,
+        topic_partitions=PARTITIONS,
+        **changes,
+    )
+    delete_topics(settings, *Topic)
+    asyncio.run(_furnish(settings))
+    return settings
+
+
+def delete_topics(settings: Settings, *names: str) -> None:
+    """Deletes those of the topics that are there, and returns when they are gone."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers[0], "log_level": 0})
+
+    def gone() -> bool:
+        there = [name for name in names if name in admin.list_topics(timeout=10).topics]
+        for deletion in (admin.delete_topics(there) if there else {}).values():
+            _ignore_gone(deletion)
+        return not there
+
+    until(gone, what="the end of the topics")
+
+
+def _ignore_gone(deletion: Any) -> None:
+    error = deletion.exception()
+    if error is not None and error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
+        raise error
+
+
+async def _furnish(settings: Settings) -> None:
+    await migrate.migrate(settings)
+    await topics.apply(settings)

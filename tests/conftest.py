@@ -1,0 +1,51 @@
+"""Servers for a session, a clean house for a module, and worker processes for a test."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chat.servers.embedded import Addresses
+from chat.settings import Settings
+from tests.clean_house import clean_house
+from tests.servers import running_servers
+from tests.worker import WorkerProcess
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Addresses]:
+    """Kafka and Cassandra, started with the first test that needs them."""
+    with running_servers() as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="module")
+def fresh(servers: Addresses) -> Settings:
+    """Settings of a keyspace, a consumer group and topics in which nothing has happened yet."""
+    return clean_house(servers)
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartWorker]:
+    """Starts workers, which end with the test; what they logged is shown where it fails."""
+    started: list[WorkerProcess] = []
+
+    def start(settings: Settings, *, program: tuple[str, ...] = ()) -> WorkerProcess:
+        worker = WorkerProcess(settings, tmp_path, f"worker-{len(started) + 1}", program)
+        started.append(worker)
+        return worker.start()
+
+    yield start
+    for worker in started:
+        worker.end()
+        request.node.add_report_section("teardown", worker.name, worker.tail())
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of a run: ORACLE_SEED where one is to be run again, else a new one."""
+    return int(os.environ.get("ORACLE_SEED") or random.SystemRandom().randrange(10**6))

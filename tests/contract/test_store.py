@@ -1,0 +1,169 @@
+"""One suite for the store in memory and the one in Cassandra: what the way of a command stands on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from chat.domain.apply import Remembered
+from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
+from chat.settings import Settings
+from chat.storage import store as store_module
+from chat.storage.memory import MemoryStore
+from chat.storage.session import Connection
+from chat.storage.store import CassandraStore, CommandWrite, MessageWrite, Store, ThreadWrite
+from tests.records import uid
+
+DAY = 86_400
+NOW = int(time.time() * 1000)
+LEARNER = LearnerId("tenant-1", "learner-1", 1)
+OTHER = LearnerId("tenant-1", "learner-2", 1)
+
+
+@pytest.fixture(params=["memory", "cassandra"])
+def where(request: pytest.FixtureRequest) -> Settings | None:
+    """None for the store in memory, else the settings that lead to the real one."""
+    return None if request.param == "memory" else request.getfixturevalue("fresh")  # type: ignore[no-any-return]
+
+
+@pytest_asyncio.fixture
+async def store(where: Settings | None) -> AsyncIterator[Store]:
+    if where is None:
+        yield MemoryStore()
+        return
+    connection = await Connection.open(where)
+    try:
+        yield await CassandraStore.open(connection, 365 * DAY)
+    finally:
+        await connection.close()
+
+
+def _thread(number: int, last_seq: int = 0, position: int = 5) -> Thread:
+    details = Details("a title ✏️", '{"a":1}', "teacher-1", NOW, NOW)
+    time_us = NOW * 1000
+    return Thread(uid(1, number), details, Status.LIVE, last_seq, position, 5, time_us, time_us + last_seq)
+
+
+def _message(number: int, thread: int, seq: int) -> Message:
+    return Message(uid(2, number), uid(1, thread), seq, "teacher-1", "hi 🙂", "text", None, "{}", NOW, NOW)
+
+
+@dataclass
+class Keys:
+    """Fresh thread numbers for each test: Cassandra's tables outlive it."""
+
+    first: int
+
+    def key(self, offset: int = 0, learner: LearnerId = LEARNER) -> ThreadKey:
+        return ThreadKey(learner, uid(1, self.first + offset))
+
+
+@pytest.fixture
+def keys(request: pytest.FixtureRequest) -> Keys:
+    return Keys(abs(hash(request.node.name)) % 10**9 * 1000)
+
+
+def _write(keys: Keys, offset: int, seqs: range, position: int) -> ThreadWrite:
+    number = keys.first + offset
+    key = keys.key(offset)
+    thread = _thread(number, seqs.stop - 1, position)
+    messages = [MessageWrite(key, _message(number + seq, number, seq), thread.write_time - 9 + seq) for seq in seqs]
+    return ThreadWrite(key, thread, messages, details=True)
+
+
+async def test_a_thread_reads_as_it_was_committed(store: Store, keys: Keys) -> None:
+    """A committed thread comes back whole, with its message ids."""
+    write = _write(keys, 1, range(1, 4), position=9)
+    await store.commit([write])
+    loaded = (await store.load_threads([write.key]))[write.key]
+    assert loaded.thread == write.thread
+    assert loaded.messages.taken == {one.message.message_id for one in write.messages}
+    assert loaded.messages.complete
+
+
+async def test_a_thread_that_is_not_there_is_none(store: Store, keys: Keys) -> None:
+    """A thread that nobody made loads as None, also when another learner has one of that id."""
+    write = _write(keys, 1, range(1, 2), position=9)
+    await store.commit([write])
+    foreign = ThreadKey(OTHER, write.key.thread_id)
+    loaded = await store.load_threads([keys.key(2), foreign])
+    assert [one.thread for one in loaded.values()] == [None, None]
+
+
+async def test_an_older_write_never_beats_a_newer_one(store: Store, keys: Keys) -> None:
+    """An old owner's late write of an earlier state changes nothing."""
+    newer, older = _write(keys, 1, range(1, 4), position=9), _write(keys, 1, range(1, 2), position=7)
+    await store.commit([newer])
+    await store.commit([older])
+    assert (await store.load_threads([newer.key]))[newer.key].thread == newer.thread
+
+
+async def test_messages_are_found_by_id(store: Store, keys: Keys) -> None:
+    """A message id gives its seq in its own thread only."""
+    write = _write(keys, 1, range(1, 4), position=9)
+    await store.commit([write])
+    message = write.messages[1].message
+    found = await store.find_messages({write.key: [message.message_id, uid(2, 0)], keys.key(2): [message.message_id]})
+    assert found == {(write.key, message.message_id): 2}
+
+
+async def test_commands_are_remembered_for_their_learner(store: Store, keys: Keys) -> None:
+    """What is remembered of a command is found for its learner and nobody else."""
+    command_id = uid(3, keys.first + 1)
+    remembered = Remembered(2, b"d" * 16, 77)
+    await store.write_messages([], [CommandWrite(LEARNER, command_id, remembered, NOW * 1000)])
+    found = await store.find_commands({LEARNER: [command_id, uid(3, keys.first + 2)], OTHER: [command_id]})
+    assert found == {(LEARNER, command_id): remembered}
+    loaded = await store.load_commands([LEARNER, OTHER])
+    assert command_id in loaded[LEARNER].taken
+    assert command_id not in loaded[OTHER].taken
+
+
+async def test_a_thread_id_is_claimed_once_in_its_tenant(store: Store, keys: Keys) -> None:
+    """The first learner to claim keeps the id, may claim it again, and another tenant has its own."""
+    mine, theirs = keys.key(1), keys.key(1, OTHER)
+    elsewhere = keys.key(1, LearnerId("tenant-2", "learner-1", 1))
+    assert await store.claim(mine)
+    assert not await store.claim(theirs)
+    assert await store.claim(mine)
+    assert await store.claim(elsewhere)
+
+
+async def test_two_claims_at_once_have_one_winner(store: Store, keys: Keys) -> None:
+    """Of learners that race for a thread id exactly one gets it."""
+    racers = [keys.key(1, LearnerId("tenant-1", f"racer-{number}", 1)) for number in range(8)]
+    assert sum(await asyncio.gather(*map(store.claim, racers))) == 1
+
+
+async def test_many_rows_travel_together(store: Store, keys: Keys) -> None:
+    """More rows than one batch holds, over many partitions and in one, are all written."""
+    many = [_write(keys, number, range(1, 3), position=9) for number in range(1, 200)]
+    one = _write(keys, 500, range(1, 200), position=9)
+    await store.commit([*many, one])
+    loaded = await store.load_threads([write.key for write in (*many, one)])
+    assert [len(entry.messages.taken) for entry in loaded.values()] == [2] * 199 + [199]
+
+
+async def test_large_messages_pass_cassandras_batch_limit(store: Store, keys: Keys) -> None:
+    """Sixty messages of the longest content are written, whatever Cassandra allows in one batch."""
+    write = _write(keys, 1, range(1, 61), position=9)
+    long = [one._replace(message=one.message._replace(content="x" * 16_384)) for one in write.messages]
+    await store.write_messages(long, [])
+    await store.commit([write._replace(messages=long)])
+    assert (await store.load_threads([write.key]))[write.key].thread == write.thread
+
+
+async def test_more_ids_than_are_loaded_are_looked_up(
+    store: Store, where: Settings | None, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a thread has more ids than are read at once, none is called complete and each can be found."""
+    monkeypatch.setattr(store_module, "ID_LIMIT", 50)
+    write = _write(keys, 1, range(1, 121), position=9)
+    await store.commit([write])
+    loaded = (await store.load_threads([write.key]))[write.key]
+    assert loaded.messages.complete == (where is None)
+    ids = [one.message.message_id for one in write.messages]
+    assert len(await store.find_messages({write.key: ids})) == 120

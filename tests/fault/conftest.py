@@ -1,0 +1,31 @@
+"""Servers that a test may stop: away from those of the other tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chat.servers.embedded import EmbeddedServers
+from chat.settings import Settings
+from tests.clean_house import clean_house
+from tests.oracle.run import OracleRun
+from tests.servers import embedded_servers
+
+
+@pytest.fixture(scope="session")
+def own_servers() -> Iterator[EmbeddedServers]:
+    """A pair for all fault tests; whoever stops a server starts it again."""
+    with embedded_servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def house(own_servers: EmbeddedServers) -> Settings:
+    """Settings of a house where nothing has happened yet."""
+    return clean_house(own_servers.addresses, max_messages_per_thread=60)
+
+
+@pytest.fixture
+def oracle(house: Settings, seed: int, request: pytest.FixtureRequest) -> Iterator[OracleRun]:
+    """Watches from now on."""
+    with OracleRun(house, seed, f".venv/bin/pytest '{request.node.nodeid}'") as run:
+        yield run

@@ -1,0 +1,94 @@
+"""Workers that are killed, stopped, put to sleep and woken, under a running producer."""
+
+import signal
+
+from tests.conftest import StartWorker
+from tests.oracle.run import OracleRun, Progress
+from tests.wait import until
+from tests.worker import WorkerProcess
+
+
+def test_every_record_of_a_calm_run_has_its_outcome(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """Without any fault the contract is kept, and the run has records of every kind."""
+    worker = start_worker(oracle.settings).until_ready()
+    with oracle.stream(rate=400) as stream:
+        stream.until(2000)
+    oracle.settle()
+    expected = oracle.verify()
+    assert {one.kind for one in expected} == {"applied", "refused", "dead_letter"}
+    assert oracle.events.looked > 0
+    assert len(oracle.commits.samples) > 1
+    assert worker.stop() == 0
+
+
+def test_a_killed_worker_loses_and_doubles_nothing(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """After `kill -9` in the middle of its work the next worker goes on where the log says."""
+    worker = start_worker(oracle.settings).until_ready()
+    with oracle.stream(rate=600) as stream:
+        stream.until(800)
+        at_kill = kill_ahead_of_its_commits(oracle, worker)
+        assert at_kill.produced > at_kill.handled >= at_kill.applied > 0
+        assert at_kill.committed < at_kill.applied
+        start_worker(oracle.settings)
+        stream.until(2500)
+    oracle.settle()
+    oracle.verify()
+    assert oracle.progress().repeated > 0
+
+
+def test_a_stopped_worker_leaves_nothing_to_do_again(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """SIGTERM: what it holds is finished and committed, it leaves the group, and its successor repeats nothing."""
+    worker = start_worker(oracle.settings).until_ready()
+    with oracle.stream(rate=400) as stream:
+        stream.until(800)
+        assert worker.stop() == 0
+        assert oracle.group.members() == 0
+        stopped = oracle.progress()
+        assert stopped.produced > stopped.applied > 0
+        assert stopped.committed == stopped.applied
+        start_worker(oracle.settings)
+        stream.until(1600)
+    oracle.settle()
+    oracle.verify()
+    assert oracle.progress().repeated == 0
+
+
+def test_a_sleeping_worker_does_no_harm_when_it_wakes(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """Of three workers one sleeps until the group takes it for dead; it wakes, and another one joins and leaves."""
+    workers = [start_worker(oracle.settings) for _ in range(3)]
+    until(lambda: sum(map(partitions_of, workers)) == oracle.settings.topic_partitions, what="every partition's owner")
+    with oracle.stream(rate=300) as stream:
+        stream.until(500)
+        sleeper = next(worker for worker in workers if partitions_of(worker))
+        sleeper.signal(signal.SIGSTOP)
+        until(lambda: oracle.group.members() == 2, 60, "the group's giving the sleeper up")
+        stream.until(len(oracle.source.log) + 600)
+        sleeper.signal(signal.SIGCONT)
+        until(lambda: oracle.group.members() == 3, 60, "the sleeper's coming back")
+        joining = start_worker(oracle.settings)
+        until(lambda: oracle.group.members() == 4, 60, "another worker's joining")
+        stream.until(len(oracle.source.log) + 300)
+        assert joining.stop() == 0
+    oracle.settle()
+    oracle.verify(overlapping=True)
+
+
+def kill_ahead_of_its_commits(oracle: OracleRun, worker: WorkerProcess) -> Progress:
+    """Kills a worker when it has applied more than it has committed, and not yet all that was produced."""
+
+    def caught() -> Progress | None:
+        worker.signal(signal.SIGSTOP)  # what it has come to is measured standing still
+        now = oracle.progress()
+        if now.produced > now.handled and 0 < now.applied > now.committed:
+            return now
+        worker.signal(signal.SIGCONT)
+        return None
+
+    progress: Progress = until(caught, what="a worker ahead of its commits")
+    worker.kill()
+    return progress
+
+
+def partitions_of(worker: WorkerProcess) -> int:
+    """How many partitions a worker says that it owns."""
+    return int(worker.ready()[1].get("partitions", 0))

@@ -1,0 +1,171 @@
+"""Whether every record has exactly the outcome that the contract gives it, in the log's order."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tests.oracle.findings import Finding
+from tests.oracle.intents import Logged
+from tests.oracle.model import EVENTS as EVENT_TYPES
+from tests.oracle.model import Expected, same_json
+from tests.oracle.source import TOPIC
+from tests.oracle.topics import DEAD_LETTER, EVENTS, REJECTIONS, Said, by_partition
+from tests.oracle.watch import Sample
+
+KINDS = {EVENTS: "applied", REJECTIONS: "refused", DEAD_LETTER: "dead_letter"}
+Place = tuple[int, int]
+Found = Mapping[Place, Sequence[Said]]
+
+
+def match(log: Iterable[Logged], said: Iterable[Said]) -> tuple[Found, list[Finding]]:
+    """What was said of each record, by its partition and offset; and what was said of none."""
+    by_number = {str(one.intent.number): one.place for one in log}
+    found: defaultdict[Place, list[Said]] = defaultdict(list)
+    aliens = []
+    for one in said:
+        place = by_number.get(one.header("correlation-id"))
+        if place is not None and _claims(one) in (None, place):
+            found[place].append(one)
+        else:
+            aliens.append(Finding("alien", f"{_at(one)} is of no record"))
+    return found, aliens
+
+
+def check(expected: Iterable[Expected], found: Found) -> Iterator[Finding]:
+    """Compares what was said with what had to be said."""
+    for one in expected:
+        said = found.get(one.logged.place, ())
+        if not said:
+            yield Finding("lost", f"{_name(one.logged)} has no outcome, not even {one.kind} {one.code}")
+            continue
+        kinds = {KINDS[each.topic] for each in said}
+        if len(kinds) > 1:
+            yield Finding("two_outcomes", f"{_name(one.logged)}: {sorted(kinds)}")
+        problem = _difference(one, said[0])
+        if problem:
+            yield Finding("wrong_outcome", f"{_name(one.logged)}: {problem}")
+        yield from _repeats(one, said)
+
+
+def check_order(expected: Iterable[Expected], said: Sequence[Said], *, overlapping: bool) -> Iterator[Finding]:
+    """Events come in the log's order, and again only as a second run of the log from some place on.
+
+    `overlapping`: two owners may have been at it at once, as when one was asleep; then what was said already may be
+    said at any place, and first appearances alone must be in order.
+    """
+    applied = [one for one in expected if one.kind == "applied"]
+    order: dict[str, int] = {}
+    by_home: defaultdict[int, int] = defaultdict(int)
+    for one in applied:  # in the log's order
+        order[str(one.logged.intent.number)] = by_home[one.logged.partition]
+        by_home[one.logged.partition] += 1
+    for records in by_partition(said, EVENTS):
+        furthest = last = -1
+        for record in records:
+            at = order.get(record.header("correlation-id"))
+            if at is None:
+                continue  # alien or wrong: found elsewhere
+            if at > furthest + 1 or (at > last + 1 and not overlapping):
+                yield Finding("order", f"{_at(record)}: event {at} of its partition after {last} (furthest {furthest})")
+            furthest, last = max(furthest, at), at
+
+
+def check_commits(samples: Iterable[Sample], expected: Iterable[Expected], found: Found) -> Iterator[Finding]:
+    """No offset was ever committed past a record whose outcome was not there."""
+    waiting = sorted((one.logged for one in expected), key=lambda one: one.place)
+    by_home: defaultdict[int, list[Logged]] = defaultdict(list)
+    for one in waiting:
+        by_home[one.partition].append(one)
+    checked: defaultdict[int, int] = defaultdict(int)
+    for sample in samples:
+        for partition, committed in sample.committed.items():
+            for one in by_home[partition][checked[partition] : committed]:
+                said = found.get(one.place)
+                first = said[0] if said else None
+                if first is None or first.offset >= sample.ends[first.topic, first.partition]:
+                    yield Finding("early_commit", f"{committed} was committed before {_name(one)} had an outcome")
+            checked[partition] = max(checked[partition], committed)
+
+
+def _claims(said: Said) -> Place | None:
+    """The record that a refusal or dead letter says that it is of."""
+    if said.topic == REJECTIONS:
+        fields = said.record.fields
+        return (fields["partition"], fields["offset"]) if fields["topic"] == TOPIC else (-1, -1)
+    if said.topic == DEAD_LETTER:
+        return int(said.header("x-source-partition")), int(said.header("x-source-offset"))
+    return None
+
+
+def _difference(one: Expected, said: Said) -> str:
+    """What is wrong with a first outcome, or nothing."""
+    kind = KINDS[said.topic]
+    if kind != one.kind:
+        code = said.record.fields["code"] if kind == "refused" else ""
+        return f"{kind} {code}, expected is {one.kind} {one.code}"
+    return {"applied": _event, "refused": _refusal, "dead_letter": _dead_letter}[kind](one, said)
+
+
+def _event(one: Expected, said: Said) -> str:
+    logged, event = one.logged, said.record.fields
+    wanted: dict[str, Any] = {
+        "event_id": one.event_id,
+        "event_type": EVENT_TYPES[logged.intent.type],
+        "tenant_id": logged.intent.learner[0],
+        "learner_id": logged.intent.learner[1],
+        "timestamp": logged.timestamp,
+        "command_id": logged.intent.fields["command_id"],
+    }
+    ids = (*logged.intent.learner, one.data["thread_id"], one.data.get("message_id"))
+    key = "/".join(each for each in ids if each is not None).encode()
+    if said.key != key or said.partition != logged.partition:
+        return "the event has another key or partition"
+    return differing({**wanted, **one.data}, {**event, **event["data"]})
+
+
+def _refusal(one: Expected, said: Said) -> str:
+    intent = one.logged.intent
+    wanted = {name: intent.fields[name] for name in ("command_id", "tenant_id", "learner_id")}
+    wanted |= {"code": one.code, "event_id": one.event_id, "timestamp": one.logged.timestamp}
+    if said.key != "/".join(intent.learner).encode():
+        return "the refusal has another key"
+    return differing(wanted, said.record.fields)
+
+
+def _dead_letter(one: Expected, said: Said) -> str:
+    intent = one.logged.intent
+    if (said.key, said.value, said.partition) != (intent.key, intent.value, one.logged.partition):
+        return "the dead letter has another key, value or partition"
+    if said.header("authorization"):
+        return "the dead letter carries the token"
+    wanted = {"x-error-code": one.code, "x-source-topic": TOPIC, "x-source-timestamp": str(one.logged.timestamp)}
+    return differing(wanted, {name: said.header(name) for name in wanted})
+
+
+def _repeats(one: Expected, said: Sequence[Said]) -> Iterator[Finding]:
+    """An event repeats byte for byte. A refusal stays one; its code may be that of a later check, see the domain."""
+    if one.kind == "refused":
+        return
+    for again in said[1:]:
+        if (again.key, again.value) != (said[0].key, said[0].value):
+            yield Finding("repeat", f"{_at(again)} repeats {_at(said[0])} with another key or value")
+
+
+def differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """The names of what differs, with both values."""
+    wrong = [name for name, value in wanted.items() if not _same(name, value, found.get(name))]
+    return "; ".join(f"{name} is {found.get(name)!r:.60}, expected is {wanted[name]!r:.60}" for name in wrong)
+
+
+def _same(name: str, one: Any, other: Any) -> bool:
+    if name == "metadata" and isinstance(other, str):
+        return same_json(one, other)
+    return bool(one == other)
+
+
+def _name(one: Logged) -> str:
+    return f"record {one.intent.number} ({one.intent.type or 'junk'}) at {one.partition}/{one.offset}"
+
+
+def _at(one: Said) -> str:
+    return f"{one.topic}[{one.partition}]@{one.offset}"

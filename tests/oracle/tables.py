@@ -1,0 +1,50 @@
+"""Everything in a keyspace, write times included, through the plain driver."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import DCAwareRoundRobinPolicy
+from cassandra.query import dict_factory
+
+from chat.settings import Settings
+
+OF_LEARNERS = ("messages", "thread_log", "commands", "threads", "thread_owners")
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def session_of(settings: Settings) -> Iterator[Session]:
+    """A session on the settings' keyspace; rows are dictionaries."""
+    policy = DCAwareRoundRobinPolicy(settings.cassandra_local_dc)
+    profile = ExecutionProfile(load_balancing_policy=policy, row_factory=dict_factory, request_timeout=60)
+    hosts, port = list(settings.cassandra_contact_points), settings.cassandra_port
+    cluster = Cluster(hosts, port, protocol_version=4, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    try:
+        session = cluster.connect(settings.cassandra_keyspace)
+        yield session
+    finally:
+        cluster.shutdown()
+
+
+class Tables:
+    """Whole tables, page by page."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._tables = session.cluster.metadata.keyspaces[session.keyspace].tables
+
+    def dump(self) -> dict[str, list[Row]]:
+        """Every row of every table; `wt_<column>` is the write time of a cell."""
+        return {name: self.rows(name) for name in self._tables}
+
+    def rows(self, table: str) -> list[Row]:
+        """Every row of a table, in the order of its key."""
+        columns = self._tables[table].columns
+        key = [one.name for one in self._tables[table].primary_key]
+        written = [f"WRITETIME({name}) AS wt_{name}" for name in columns if name not in key]
+        query = f"SELECT {', '.join([*columns, *written])} FROM {table}"  # noqa: S608 - names of the schema
+        rows = list(self._session.execute(query))
+        return sorted(rows, key=lambda row: [str(row[name]) for name in key])

@@ -1,0 +1,87 @@
+"""Which offset may be committed."""
+
+from types import SimpleNamespace
+
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.acknowledge import Outstanding
+from streams.chunk import MAX_RECORDS, Chunk, chunks
+
+ONE, TWO = TP("chat.commands", 0), TP("chat.commands", 1)
+
+
+def _chunk(tp: TP, first: int, last: int) -> Chunk:
+    return Chunk(tp, [SimpleNamespace(offset=offset, timestamp=1000 + offset) for offset in range(first, last + 1)])
+
+
+def _begun(outstanding: Outstanding, *parts: Chunk) -> None:
+    for part in parts:
+        outstanding.begin(part)
+
+
+def test_an_offset_waits_for_every_chunk_before_it() -> None:
+    """A chunk that ends early commits nothing until those before it have ended."""
+    outstanding, first, second = Outstanding(), _chunk(ONE, 0, 4), _chunk(ONE, 5, 9)
+    _begun(outstanding, first, second)
+    outstanding.finish(second)
+    assert outstanding.committable() == {}
+    outstanding.finish(first)
+    assert outstanding.committable() == {ONE: 10}
+
+
+def test_a_chunk_of_a_generation_that_is_over_counts_for_nothing() -> None:
+    """After a partition was let go, a late acknowledgement commits nothing."""
+    outstanding, late = Outstanding(), _chunk(ONE, 0, 4)
+    _begun(outstanding, late)
+    outstanding.drop({ONE})
+    _begun(outstanding, _chunk(ONE, 0, 4))
+    assert not outstanding.finish(late)
+    assert outstanding.committable() == {}
+
+
+def test_what_comes_while_a_commit_is_under_way_is_kept() -> None:
+    """A commit that ends forgets only the offset that it committed."""
+    outstanding, first, second = Outstanding(), _chunk(ONE, 0, 4), _chunk(ONE, 5, 9)
+    _begun(outstanding, first, second)
+    outstanding.finish(first)
+    outstanding.finish(second)
+    outstanding.committed(ONE, 5)
+    assert outstanding.committable() == {ONE: 10}
+    outstanding.committed(ONE, 10)
+    assert outstanding.committable() == {}
+
+
+def test_the_oldest_record_without_an_outcome_is_known() -> None:
+    """Its broker time is the smallest over all partitions, and none when nothing is under way."""
+    outstanding, first = Outstanding(), _chunk(ONE, 3, 4)
+    _begun(outstanding, first, _chunk(TWO, 7, 8))
+    assert outstanding.oldest() == 1003
+    outstanding.finish(first)
+    assert outstanding.oldest() == 1007
+    assert outstanding.partitions() == {TWO}
+    assert (outstanding.depth(ONE), outstanding.depth(TWO)) == (0, 1)
+
+
+@given(st.permutations(range(6)))
+def test_in_whatever_order_chunks_end_nothing_unfinished_is_passed(order: list[int]) -> None:
+    """At every moment the committable offset is the start of the first unfinished chunk."""
+    outstanding = Outstanding()
+    parts = [_chunk(ONE, 10 * number, 10 * number + 9) for number in range(6)]
+    _begun(outstanding, *parts)
+    done: set[int] = set()
+    for number in order:
+        outstanding.finish(parts[number])
+        done.add(number)
+        whole = next((one for one in range(6) if one not in done), 6)
+        assert outstanding.committable() == ({ONE: 10 * whole} if whole else {})
+
+
+def test_many_records_make_chunks_of_bounded_size() -> None:
+    """Chunks hold every record once, in order, none more than the bound."""
+    records = _chunk(ONE, 0, 2 * MAX_RECORDS + 10).records
+    made = list(chunks(ONE, records))
+    assert [len(one.records) for one in made] == [MAX_RECORDS, MAX_RECORDS, 11]
+    assert [record for one in made for record in one.records] == list(records)
+    assert made[-1].next_offset == 2 * MAX_RECORDS + 11

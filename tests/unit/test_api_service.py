@@ -1,0 +1,235 @@
+"""What the service says of itself, and how it answers where it cannot answer well."""
+
+import asyncio
+
+import pytest
+from fastapi import FastAPI
+
+from api.documents import Liveness, Problem, Readiness, Service
+from api.health import Health
+from chat.errors import BrokerUnavailable, StorageUnavailable
+from chat.storage.memory_reads import MemoryHistory
+from tests.api_client import LEARNER, ApiClient, client_of, key_of, make_app, put_conversation
+from tests.records import token, uid
+
+THREAD = f"/api/v1/threads/{uid(1, 1)}"
+
+
+class Servers:
+    """Cassandra and Kafka as a health check finds them."""
+
+    def __init__(self) -> None:
+        self.away: set[str] = set()
+        self.asked = 0
+
+    async def cassandra(self) -> None:
+        self.asked += 1
+        if "cassandra" in self.away:
+            raise StorageUnavailable
+
+    async def kafka(self) -> None:
+        if "kafka" in self.away:
+            raise BrokerUnavailable
+
+    async def silent(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Broken(MemoryHistory):
+    """A history that fails as told."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def owner(self, *_asked: str) -> None:
+        raise self.error
+
+
+@pytest.fixture
+def servers() -> Servers:
+    return Servers()
+
+
+def app_with(servers: Servers) -> FastAPI:
+    """An application that looks after these servers."""
+    return make_app(MemoryHistory(), Health({"cassandra": servers.cassandra, "kafka": servers.kafka}))
+
+
+@pytest.fixture
+def client(servers: Servers) -> ApiClient:
+    nobody = client_of(app_with(servers))
+    nobody.bearer = None
+    return nobody
+
+
+async def test_nobody_needs_a_token_to_ask_what_this_is(client: ApiClient) -> None:
+    """Service, health, metrics and description are open to all."""
+    for path in ("/", "/health", "/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"):
+        assert (await client.get(path)).status_code == 200
+
+
+async def test_the_service_names_itself_and_its_features(client: ApiClient) -> None:
+    """Name, version and what is on; what does not exist yet is off, though its setting is on."""
+    found = await client.json("/")
+    Service.model_validate(found)
+    assert found["service"] == "aivo-chat"
+    assert found["features"]["rate_limiting"] is False
+    assert found["features"]["message_encryption"] is False
+
+
+@pytest.mark.parametrize("away", [{"cassandra"}, {"kafka"}, {"cassandra", "kafka"}])
+async def test_readiness_names_who_is_away(client: ApiClient, servers: Servers, away: set[str]) -> None:
+    """503 with each server's state; liveness asks neither."""
+    servers.away = away
+    for path in ("/health", "/health/ready"):
+        response = await client.get(path)
+        Readiness.model_validate_json(response.content)
+        assert response.status_code == 503
+        assert response.json() == {"status": "not ready"} | {
+            name: "down" if name in away else "up" for name in ("cassandra", "kafka")
+        }
+    live = await client.get("/health/live")
+    Liveness.model_validate_json(live.content)
+    assert live.status_code == 200
+
+
+async def test_liveness_asks_no_server(client: ApiClient, servers: Servers) -> None:
+    """However often one asks."""
+    await client.json("/health/live")
+    assert servers.asked == 0
+    assert (await client.json("/health/ready"))["status"] == "ready"
+    assert servers.asked == 1
+
+
+async def test_many_askers_cost_one_question(client: ApiClient, servers: Servers) -> None:
+    """An answer counts for a second."""
+    await asyncio.gather(*(client.json("/health") for _ in range(10)))
+    assert servers.asked == 1
+
+
+async def test_a_server_that_does_not_answer_is_down(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A health check waits a little, not for ever."""
+    monkeypatch.setattr("api.health.PATIENCE_SECONDS", 0.01)
+    assert await Health({"cassandra": servers.silent, "kafka": servers.kafka}).states() == {
+        "cassandra": "down", "kafka": "up",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "status", "code"), [
+    ("/nowhere", 404, "not_found"),
+    ("/api/v1/threads/", 404, "not_found"),
+    (THREAD, 401, "unauthenticated"),
+    (f"/api/v1/threads?learner_id={LEARNER}", 401, "unauthenticated"),
+])  # fmt: skip
+async def test_problems_have_one_form(client: ApiClient, path: str, status: int, code: str) -> None:
+    """RFC 9457, kept by nobody."""
+    response = await client.get(path)
+    problem = Problem.model_validate_json(response.content)
+    assert (response.status_code, problem.status, problem.code) == (status, status, code)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_nothing_can_be_written(client: ApiClient, method: str) -> None:
+    """405 with what is allowed: commands go through Kafka."""
+    response = await client.http.request(method, THREAD)
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert response.headers["allow"] == "GET"
+
+
+async def test_a_store_that_is_away_is_503() -> None:
+    """With `Retry-After`, and without the store's own words."""
+    response = await client_of(make_app(Broken(StorageUnavailable("10.0.0.7 timed out")))).get(THREAD)
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert response.headers["retry-after"] == "1"
+    assert "10.0.0.7" not in response.text
+
+
+async def test_an_error_of_ours_is_500_without_details(capsys: pytest.CaptureFixture[str]) -> None:
+    """The caller learns nothing of it, the log where it was and not what it held."""
+    response = await client_of(make_app(Broken(ValueError("a child's words")))).get(THREAD)
+    assert (response.status_code, response.json()["code"]) == (500, "internal")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    logged = "".join(capsys.readouterr())
+    assert "ValueError" in logged
+    assert response.headers["x-request-id"] in logged
+    assert "a child's words" not in logged + response.text
+
+
+async def test_a_request_keeps_its_own_id(client: ApiClient) -> None:
+    """A plain `X-Request-ID` comes back; any other is replaced by a new one."""
+    assert (await client.get("/", headers={"x-request-id": "abc-1"})).headers["x-request-id"] == "abc-1"
+    for strange in ("a b", "a" * 129, 'x"y', ""):
+        assert (await client.get("/", headers={"x-request-id": strange})).headers["x-request-id"] not in {strange, ""}
+    assert (await client.get("/")).headers["x-request-id"] != (await client.get("/")).headers["x-request-id"]
+
+
+async def test_browsers_are_told_to_do_nothing_with_it(client: ApiClient) -> None:
+    """No sniffing, no framing, no scripts; only `/docs` loads its own."""
+    for path in ("/", "/nowhere", "/health"):
+        headers = (await client.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert "content-security-policy" not in (await client.get("/docs")).headers
+
+
+async def test_metrics_count_by_route_not_by_path(client: ApiClient) -> None:
+    """No id of a thread and no made-up path becomes a label."""
+    await client.get(THREAD)
+    await client.get("/made/up")
+    await client.http.request("BREW", "/")
+    text = (await client.get("/metrics")).text
+    assert 'route="/api/v1/threads/{thread_id}",status="401"' in text
+    assert 'route="none",status="404"' in text
+    assert 'method="other"' in text
+    assert uid(1, 1) not in text
+    assert "made/up" not in text
+
+
+async def test_other_sites_are_let_in_where_they_are_named() -> None:
+    """`Access-Control-Allow-Origin` only with CORS_ORIGINS, only for those."""
+    history = MemoryHistory()
+    await put_conversation(history, key_of(1), 1)
+    closed, opened = (client_of(make_app(history, cors_origins=names)) for names in ((), ("https://school.example",)))
+    ours, theirs = {"origin": "https://school.example"}, {"origin": "https://other.example"}
+    name = "access-control-allow-origin"
+    assert (await opened.get(THREAD, headers=ours)).headers[name] == "https://school.example"
+    assert name not in (await opened.get(THREAD, headers=theirs)).headers
+    assert name not in (await closed.get(THREAD, headers=ours)).headers
+    asked = ours | {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+    assert (await opened.http.options(THREAD, headers=asked)).status_code == 200
+
+
+async def test_the_description_is_of_what_is_answered(client: ApiClient) -> None:
+    """Every path of this service, its parameters, its problems as problems, the token; no 422 anywhere."""
+    found = await client.json("/openapi.json")
+    assert set(found["paths"]) == {
+        "/", "/health", "/health/live", "/health/ready", "/metrics", "/api/v1/threads", "/api/v1/threads/{thread_id}",
+        "/api/v1/threads/{thread_id}/messages", "/api/v1/threads/{thread_id}/messages/{message_id}",
+    }  # fmt: skip
+    listing = found["paths"]["/api/v1/threads/{thread_id}/messages"]["get"]
+    assert set(listing["responses"]) == {"200", "400", "401", "403", "404", "429", "503"}
+    assert list(listing["responses"]["404"]["content"]) == ["application/problem+json"]
+    assert listing["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/MessagePage")
+    names = {one["name"] for one in listing["parameters"]}
+    assert names == {"thread_id", "limit", "cursor", "after_seq", "before_seq", "around_seq"}
+    assert listing["security"] == [{"token": []}]
+    assert "422" not in str(found["paths"])
+    assert "ValidationError" not in found["components"]["schemas"]
+
+
+async def test_the_description_says_what_a_message_is(client: ApiClient) -> None:
+    """Every key of the contract, in its order."""
+    schemas = (await client.json("/openapi.json"))["components"]["schemas"]
+    assert " ".join(schemas["Message"]["properties"]) == (
+        "message_id thread_id seq sender_id content message_type reply_to metadata created_at updated_at deleted_at"
+    )
+    assert set(schemas["Message"]["required"]) == set(schemas["Message"]["properties"])
+
+
+async def test_a_token_is_not_asked_for_twice(client: ApiClient) -> None:
+    """A request with a good token on an open path is served like one without."""
+    client.bearer = token()
+    assert (await client.get("/health/live")).status_code == 200

@@ -1,0 +1,175 @@
+"""The program's errors and exit statuses, and the subcommands that need no server."""
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from chat.cli import main, processes, send
+from chat.cli.schemas import topics_document
+from chat.cli.secret import FILE, ensure_secret
+from chat.errors import BadInput, BadSetting, TopicMadeAnew
+from chat.settings import MADE_UP_SECRET, Settings, load
+from chat.tokens import TokenVerifier
+from tests.records import SECRET, settings_for_tests
+
+SUBCOMMANDS = [
+    "up",
+    "servers",
+    "topics",
+    "topics apply",
+    "migrate",
+    "worker",
+    "api",
+    "token",
+    "send",
+    "tail",
+    "schemas",
+    "schemas export",
+]
+TOKEN = ("token", "--tenant", "t", "--user", "u", "--role", "teacher", "--learner", "a", "--learner", "b")
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory and an environment without any setting."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def chat(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Runs the program as its console script does; the exit status."""
+    monkeypatch.setattr(sys, "argv", ["chat", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main.run()
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS)
+def test_every_subcommand_says_what_it_does(subcommand: str) -> None:
+    """`--help` explains each subcommand and ends with status 0."""
+    result = CliRunner().invoke(main.app, [*subcommand.split(), "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "subcommand", ["up", "servers", "topics apply", "migrate", "token", "send", "tail", "schemas export"]
+)
+def test_what_prints_data_prints_json(subcommand: str) -> None:
+    """Every subcommand that prints data has `--json`."""
+    assert "--json" in CliRunner().invoke(main.app, [*subcommand.split(), "--help"]).stdout
+
+
+def test_a_wrong_command_line_is_not_a_timeout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong usage ends with status 64, for 2 means that an outcome did not come in time."""
+    assert chat(monkeypatch, "token", "--nonsense") == 64
+    assert "--nonsense" in capsys.readouterr().err
+
+
+def test_a_typed_error_is_one_line_and_its_own_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error is said in one line on stderr, without a traceback, and gives the exit status."""
+    assert chat(monkeypatch, *TOKEN) == BadSetting.exit_code
+    output = capsys.readouterr()
+    assert output.err == "chat: error: JWT_SECRET_KEY: must be set to sign a token\n"
+    assert output.out == ""
+
+
+def test_a_fault_of_the_program_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unexpected error shows neither a traceback nor what it was about."""
+    monkeypatch.setattr(processes, "start", lambda: {}["a child's words"])
+    assert chat(monkeypatch, "api") == 70
+    assert capsys.readouterr().err == "chat: error: a fault of the program, KeyError; LOG_LEVEL=DEBUG shows where\n"
+
+
+def test_a_process_gives_its_own_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit status of a worker is that of `streams.run.run`."""
+    monkeypatch.setattr("streams.run.run", lambda _settings: TopicMadeAnew.exit_code)
+    assert chat(monkeypatch, "worker") == TopicMadeAnew.exit_code
+
+
+def test_a_token_says_who_and_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The printed token is good, and holds what was asked for."""
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    assert chat(monkeypatch, *TOKEN, "--permission", "threads:read", "--ttl", "5", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    verified = TokenVerifier(settings_for_tests()).verify(printed["token"])
+    caller = verified.principal
+    assert (caller.tenant_id, caller.user_id, caller.role, caller.scope) == ("t", "u", "teacher", {"a", "b"})
+    assert caller.permissions == {"threads:read"}
+    assert verified.expires_at == printed["expires_at"]
+
+
+def test_without_permissions_the_role_decides(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no permission is named the token has no such claim, and its role's column counts."""
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    assert chat(monkeypatch, *TOKEN) == 0
+    caller = TokenVerifier(settings_for_tests()).verify(capsys.readouterr().out.strip()).principal
+    assert "messages:write" in caller.permissions
+
+
+def test_a_made_up_secret_is_the_owners_alone_and_stays() -> None:
+    """The secret is made once, is readable by its owner only, and every subcommand's settings have it."""
+    ensure_secret()
+    first = load().jwt_secret_key
+    ensure_secret()
+    assert first.startswith(MADE_UP_SECRET)
+    assert load().jwt_secret_key == first
+    assert stat.S_IMODE(FILE.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("JWT_SECRET_KEY", SECRET), ("JWT_JWKS_URL", "keys.json"), ("ENVIRONMENT", "production")]
+)
+def test_no_secret_is_made_where_one_is_not_wanted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A key that is set, of either family, and production leave the folder as it was."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TOPIC_REPLICATION", "3")
+    monkeypatch.setenv("CASSANDRA_REPLICATION", '{"datacenter1": 3}')
+    ensure_secret()
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"[1]", b'{"a": NaN}', b'"text"', b'{"a": "\xff"}'])
+def test_a_line_that_is_no_object_is_named(line: bytes) -> None:
+    """The error says which line is wrong and by which rule, and does not repeat it."""
+    with pytest.raises(BadInput, match=r"^line 3: must be one JSON object in UTF-8; nothing was sent$"):
+        list(send._commands(b'{"type": "A"}\n\n' + line + b"\n"))
+
+
+def test_a_command_without_token_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a token `send` says what to give."""
+    monkeypatch.delenv("CHAT_TOKEN", raising=False)
+    Path("commands").write_text('{"type": "A"}\n')
+    assert chat(monkeypatch, "send", "commands") == 1
+    assert "CHAT_TOKEN" in capsys.readouterr().err
+
+
+def test_schemas_are_exported_with_the_topics(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every schema and the topics' document are in the folder, and each is JSON."""
+    assert chat(monkeypatch, "schemas", "export", "out", "--json") == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert "out/PostMessage/v1.avsc" in files
+    assert sorted(files) == sorted(str(path) for path in Path("out").rglob("*") if path.is_file())
+    for file in files:
+        json.loads(Path(file).read_text())
+    document = json.loads(Path("out/topics.json").read_text())
+    assert document == json.loads(json.dumps(topics_document(load())))
+    assert [topic["topic"] for topic in document["topics"]][:1] == ["chat.commands"]

@@ -1,0 +1,76 @@
+"""The whole way of a command without any server: the store and the publisher live in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from faust.types import TP
+
+import schemas
+from chat.domain.apply import Limits
+from chat.storage.memory import MemoryStore
+from streams.apply import Judge
+from streams.authorise import Gate
+from streams.chunk import chunks
+from streams.emit import Emitter
+from streams.lane import CommandWay
+from streams.memory import Memory
+from streams.publish import Outgoing
+from streams.waiting import Waiting
+from tests.records import PARTITIONS, Sent, verifier
+
+
+class MemoryPublisher:
+    """Keeps what is published, by topic and partition."""
+
+    def __init__(self) -> None:
+        self.topics: dict[tuple[str, int], list[Outgoing]] = {}
+
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        self.topics.setdefault((topic, partition), []).extend(records)
+
+    def records(self, topic: str) -> list[Outgoing]:
+        """Everything on a topic, partition after partition."""
+        return [one for (name, _), records in sorted(self.topics.items()) if name == topic for one in records]
+
+    def decoded(self, topic: str) -> list[schemas.Record]:
+        """Everything on a topic, decoded."""
+        return [schemas.decode(one.value or b"") for one in self.records(topic)]
+
+
+@dataclass
+class World:
+    """One worker with its store and its topics."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
+    messages_per_thread: int = 1000
+
+    def run(self, records: Sequence[Sent], chunk_size: int = 250) -> None:
+        """Takes `records` as a fresh owner would: every partition from its first record on."""
+        asyncio.run(self.go(records, chunk_size))
+
+    async def go(self, records: Sequence[Sent], chunk_size: int = 250) -> None:
+        way = self._way()
+        for partition in range(PARTITIONS):
+            memory = Memory()
+            mine = [one for one in records if one.partition == partition]
+            for start in range(0, len(mine), chunk_size):
+                for chunk in chunks(TP("chat.commands", partition), mine[start : start + chunk_size]):
+                    await way.go(memory, chunk)
+
+    def events(self) -> list[schemas.Record]:
+        return self.publisher.decoded("chat.events")
+
+    def refusals(self) -> list[schemas.Record]:
+        return self.publisher.decoded("chat.rejections")
+
+    def codes(self) -> list[str]:
+        return [one.fields["code"] for one in self.refusals()]
+
+    def _way(self) -> CommandWay:
+        waiting = Waiting()
+        judge = Judge(self.store, waiting, Limits(self.messages_per_thread), b"k" * 32, epoch=1)
+        emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
+        gate = Gate(verifier(), PARTITIONS)
+        return CommandWay(gate, judge, self.store, emitter, waiting)
