@@ -41,9 +41,11 @@ format: install ## put the code into its form
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench
 
-lock: ## pin every dependency with hashes (needs pip-tools in .venv)
-	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe -o requirements.lock requirements.in
-	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe -c requirements.lock -o requirements-dev.lock requirements-dev.in
+LOCK := uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11
+
+lock: install ## pin every dependency with hashes
+	$(BIN)/$(LOCK) -o requirements.lock requirements.in
+	$(BIN)/$(LOCK) -c requirements.lock -o requirements-dev.lock requirements-dev.in
 
 clean: ## remove .venv and caches; never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

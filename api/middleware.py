@@ -1,6 +1,8 @@
 """Layers around every request, as plain ASGI: a request id, metrics, the boundary for errors, and security headers."""
 
+import itertools
 import re
+import secrets
 import time
 import traceback
 from typing import Any
@@ -10,7 +12,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import unexpected
-from chat.ids import new_id
 from chat.metrics import HTTP_SECONDS
 
 SECURITY_HEADERS = {
@@ -21,6 +22,8 @@ SECURITY_HEADERS = {
 STRICT_CONTENT = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PROCESS = secrets.token_hex(8)
+_count = itertools.count(1)
 _log = structlog.get_logger()
 
 
@@ -75,7 +78,7 @@ class Observed:
 def _request_id(scope: Scope) -> str:
     """The caller's own `X-Request-ID` where it is a plain one, else a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else new_id()
+    return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_count)}"
 
 
 def _labels(scope: Scope, status: int) -> tuple[str, str, str]:

@@ -46,39 +46,30 @@ class Query(NamedTuple):
         return Step(newer=self.oldest_first, bound=self.seq)
 
 
-class Asked(NamedTuple):
-    """What a request says of its page."""
-
-    query: Query
-    limit: int
-    cursor: str | None
-
-
-def _asked(
+@router.get("", response_class=Json, responses=documented(MessagePage, 400))
+async def list_messages(
+    request: Request,
+    caller: MessageReader,
+    thread_id: str,
+    *,
     after_seq: Seq = None,
     before_seq: Seq = None,
     around_seq: Seq = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Asked:
-    return Asked(Query.of(after_seq=after_seq, before_seq=before_seq, around_seq=around_seq), limit, cursor)
-
-
-@router.get("", response_class=Json, responses=documented(MessagePage, 400))
-async def list_messages(
-    request: Request, caller: MessageReader, thread_id: str, asked: Annotated[Asked, Depends(_asked)]
 ) -> Response:
     """A thread's messages, newest first; with `after_seq` oldest first."""
+    query = Query.of(after_seq=after_seq, before_seq=before_seq, around_seq=around_seq)
     side = read_side(request)
     key = await visible_thread(side.history, caller, thread_id)
     last_seq = await side.history.last_seq(key)
     if last_seq is None:
         raise NotVisible
     listing = ("messages", caller.tenant_id, thread_id)
-    query, step = asked.query, asked.query.first_step(asked.limit, last_seq)
-    if asked.cursor:
-        query, step = _resume(query, await side.cursors.open(listing, asked.cursor))
-    page = await read_page(side.history, key, last_seq, step, asked.limit)
+    step = query.first_step(limit, last_seq)
+    if cursor:
+        query, step = _resume(query, await side.cursors.open(listing, cursor))
+    page = await read_page(side.history, key, last_seq, step, limit)
     shown = await _rendered(side.cursors, listing, query, page)
     return Json(shown | {"last_seq": last_seq})
 

@@ -114,7 +114,7 @@ class Broker:
         entries = [
             ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
         ]
-        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        resource = ConfigResource(ResourceType.TOPIC, str(name), incremental_configs=entries)
         for future in self._client.incremental_alter_configs([resource], request_timeout=SECONDS).values():
             self._answer(future)
 

@@ -23,9 +23,13 @@ class Outstanding:
         """Notes a chunk that is handed on."""
         self._chunks.setdefault(chunk.tp, deque()).append(chunk)
 
+    def holds(self, chunk: Chunk) -> bool:
+        """False for a chunk of a generation that is over."""
+        return chunk in self._chunks.get(chunk.tp, ())
+
     def finish(self, chunk: Chunk) -> bool:
         """Notes that every record of a chunk has its outcome; False for one of a generation that is over."""
-        if chunk not in self._chunks.get(chunk.tp, ()):
+        if not self.holds(chunk):
             return False
         chunk.done = True
         self._advance(chunk.tp)

@@ -77,7 +77,8 @@ def make_app(settings: Settings, waiting: Waiting) -> WorkerApp:
     @app.agent(topic, name="commands", concurrency=1)
     async def commands(stream: Any) -> None:
         async for event in stream.noack().events():
-            app.lanes.put(event.value, event.ack)
+            if app.consumer.outstanding.holds(event.value):
+                app.lanes.put(event.value, event.ack)
 
     return app
 

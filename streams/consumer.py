@@ -81,6 +81,7 @@ class ChunkConsumer(Consumer):
         super().__init__(*args, **kwargs)
         self.outstanding = Outstanding()
         self._next: dict[TP, int] = {}
+        self._seek_due = False
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -95,9 +96,9 @@ class ChunkConsumer(Consumer):
                 await self.wait(self.can_resume_flow)
                 continue
             try:
-                await self._drain_once()
+                await (self._begin() if self._seek_due else self._drain_once())
             except (OffsetOutOfRangeError, NoOffsetForPartitionError):
-                await self._guarded_seek()
+                self._seek_due = True
             except Permanent as error:
                 self.app.fail(error)
                 return
@@ -110,11 +111,15 @@ class ChunkConsumer(Consumer):
             return
         generation = self.app.consumer_generation_id
         records = await self._getmany(ready, 1.0 if len(ready) == len(active) else 0.02)
-        if generation != self.app.consumer_generation_id or not self.flow_active:
-            await self._seek_back(records)
+        if self._is_over(generation):
+            self._seek_back(records)
             return
         for tp, fetched in records.items():
-            await self._deliver(ensure_TP(tp), fetched)
+            await self._deliver(ensure_TP(tp), fetched, generation)
+
+    def _is_over(self, generation: int) -> bool:
+        """True once a rebalance has begun: what was fetched before it is nobody's any more."""
+        return generation != self.app.consumer_generation_id or not self.flow_active
 
     async def _wait_for_room(self) -> None:
         self._room.clear()
@@ -123,15 +128,19 @@ class ChunkConsumer(Consumer):
         for one in waits:
             one.cancel()
 
-    async def _deliver(self, tp: TP, fetched: list[Any]) -> None:
+    async def _deliver(self, tp: TP, fetched: list[Any], generation: int) -> None:
+        if self._is_over(generation):
+            return
         expected = self._next[tp]
         records = [record for record in fetched if record.offset >= expected]
         if not records:
             return
         if records[0].offset > expected:
             await self._check_gap(tp, expected, records[0].offset)
-        self._next[tp] = records[-1].offset + 1
         for chunk in chunks(tp, records):
+            if self._is_over(generation):
+                return
+            self._next[tp] = chunk.next_offset
             self.outstanding.begin(chunk)
             await self.callback(self._message(chunk))
 
@@ -146,7 +155,7 @@ class ChunkConsumer(Consumer):
         message.value = chunk
         return message
 
-    async def _seek_back(self, records: Mapping[Any, list[Any]]) -> None:
+    def _seek_back(self, records: Mapping[Any, list[Any]]) -> None:
         """Records fetched under another generation are neither delivered nor skipped."""
         if self.flow_active:
             for tp in map(ensure_TP, records):
@@ -190,9 +199,9 @@ class ChunkConsumer(Consumer):
         REBALANCES.inc()
         self.stop_flow()
         await self.quiesce()
-        await self.app.lanes.stop()
         await self.commit()
         self.outstanding.drop(self.outstanding.partitions() | revoked)
+        await self.app.lanes.stop()
         self._next.clear()
         await super().on_partitions_revoked(revoked)
 
@@ -210,21 +219,20 @@ class ChunkConsumer(Consumer):
             waiter.cancel()
 
     async def perform_seek(self) -> None:
-        """Starts every owned partition at its committed offset, or at 0 where nothing was ever committed.
+        """Faust's call after a rebalance. Where to begin is found out by the loop that reads, which may wait long."""
+        self._seek_due = True
 
-        Fails the worker with `LogTruncated` where the log begins after that or ends before it: it never skips.
+    async def _begin(self) -> None:
+        """Starts every owned partition where its group has come to, or at 0 where nothing was ever committed.
+
+        Raises `LogTruncated` where the log begins after that or ends before it: nothing is ever skipped.
         """
-        try:
-            await self._guarded_seek()
-        except Permanent as error:
-            self.app.fail(error)
-
-    async def _guarded_seek(self) -> None:
-        owned = self.assignment()
+        generation, owned = self.app.consumer_generation_id, self.assignment()
         starts = await self.app.waiting.until_served(lambda: self._starts(owned))
+        if self._is_over(generation):
+            return
+        self._seek_due = False
         for tp, start in starts.items():
-            # A partition that was read on meanwhile stays where it is.
-            start = max(start, self._next.get(tp, start))  # noqa: PLW2901
             self._next[tp] = start
             self._thread.seek(tp, start)
 
@@ -233,11 +241,13 @@ class ChunkConsumer(Consumer):
             bounds = await self._thread.bounds(tps)
         except KafkaError as error:
             raise self.app.broker_unavailable(error) from error
-        return {tp: _start(tp, *bound) for tp, bound in bounds.items()}
+        return {
+            tp: _start(tp, self._next.get(tp, committed or 0), first, end)
+            for tp, (committed, first, end) in bounds.items()
+        }
 
 
-def _start(tp: TP, committed: int | None, first: int, end: int) -> int:
-    start = committed or 0
+def _start(tp: TP, start: int, first: int, end: int) -> int:
     if first > start:
         raise LogTruncated(
             f"{tp.topic}[{tp.partition}] starts at offset {first}, but the group has come to {start} only: "
@@ -245,7 +255,7 @@ def _start(tp: TP, committed: int | None, first: int, end: int) -> int:
         )
     if end < start:
         raise LogTruncated(
-            f"{tp.topic}[{tp.partition}] ends at offset {end}, but the group has committed {start}: "
+            f"{tp.topic}[{tp.partition}] ends at offset {end}, but the group has come to {start}: "
             f"this is not the log that was read before"
         )
     return start

@@ -45,7 +45,7 @@ def start_worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sta
         request.node.add_report_section("teardown", worker.name, worker.tail())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def seed() -> int:
     """The seed of a run: ORACLE_SEED where one is to be run again, else a new one."""
     return int(os.environ.get("ORACLE_SEED") or random.SystemRandom().randrange(10**6))

@@ -60,8 +60,8 @@ class EmbeddedServers:
         Raises FolderInUse, DiskSpaceLow, DownloadRefused, ArtefactDamaged, PortTaken, ServerDied, ServerNotReady;
         then nothing is left running.
         """
-        self.folder.lock()
         try:
+            self.folder.lock()
             self.folder.require_space()
             self._create()
             self._start_all()

@@ -1,5 +1,6 @@
 """The embedded Kafka: one KRaft node, broker and controller in one process."""
 
+import shutil
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -76,7 +77,7 @@ class KafkaServer(Server):
     def prepare(self) -> list[str]:
         self.folder.port("kafka", self.port, "KAFKA_PORT")
         self.folder.port("kafka-controller", self.controller_port, "the controller's port")
-        if not self.data.exists():
+        if not (self.data / "meta.properties").exists():
             self._format()
         return self._java(MAIN, str(self._write_settings(self.data)))
 
@@ -87,6 +88,7 @@ class KafkaServer(Server):
     def _format(self) -> None:
         """Give the data folder its cluster id, once; under another name first, so that it is whole or not there."""
         fresh = self.data.with_name("kafka.new")
+        shutil.rmtree(fresh, ignore_errors=True)
         settings = self._write_settings(fresh)
         command = self._java(FORMAT, "format", f"--cluster-id={cluster_id()}", f"--config={settings}")
         roll(self.log)

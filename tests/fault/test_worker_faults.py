@@ -59,7 +59,7 @@ def test_a_sleeping_worker_does_no_harm_when_it_wakes(oracle: OracleRun, start_w
     until(lambda: sum(map(partitions_of, workers)) == oracle.settings.topic_partitions, what="every partition's owner")
     with oracle.stream(rate=300) as stream:
         stream.until(500)
-        sleeper = next(worker for worker in workers if partitions_of(worker))
+        sleeper = until(lambda: next(filter(partitions_of, workers), None), what="a worker with partitions")
         sleeper.signal(signal.SIGSTOP)
         until(lambda: oracle.group.members() == 2, 60, "the group's giving the sleeper up")
         stream.until(len(oracle.source.log) + 600)

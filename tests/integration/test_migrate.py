@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from chat.errors import MigrationFailed, SchemaMismatch, StorageRefused, StorageUnavailable
 from chat.servers.embedded import Addresses
@@ -176,13 +177,14 @@ async def test_the_lock_is_freed_when_its_owner_is_gone(connection: Connection) 
 
 
 async def test_a_second_owner_waits_for_the_first(connection: Connection) -> None:
-    """Two locks are never held at once."""
-    async with MigrationLock(connection) as first:
-        second = MigrationLock(connection)
-        waiting = asyncio.create_task(second.__aenter__())
-        done, _ = await asyncio.wait({waiting}, timeout=1.5)
-        assert not done
-        assert await _owner(connection) == first.owner
+    """Whoever comes second says for whom it waits, and has the lock when the first has freed it."""
+    with capture_logs() as said:
+        async with MigrationLock(connection) as first:
+            second = MigrationLock(connection)
+            waiting = asyncio.create_task(second.__aenter__())
+            await until_async(lambda: said, what="the second one's word")
+            assert not waiting.done()
+    assert [line["owner"] for line in said] == [first.owner]
     await asyncio.wait_for(waiting, 30)
     assert await _owner(connection) == second.owner
     await second.__aexit__(None, None, None)

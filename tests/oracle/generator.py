@@ -8,7 +8,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,12 @@ FORBIDDEN: Sequence[tuple[dict[str, Any], dict[str, Any]]] = (
     ({}, {"role": "compliance"}),
     ({}, {"role": "teacher", "permissions": []}),
     ({"message_type": "system"}, {"role": "teacher"}),
+)
+INVALID: Sequence[dict[str, Any]] = (
+    {"content": "", "message_type": "text"},
+    {"content": "x" * 16_385},
+    {"message_id": "no-uuid"},
+    {"colour": "red"},
 )
 
 
@@ -52,6 +58,10 @@ class Generator:
     def take(self, count: int) -> list[Intent]:
         """The next intents."""
         return [next(self) for _ in range(count)]
+
+    def again(self, intents: Iterable[Intent]) -> list[Intent]:
+        """The same records once more."""
+        return [dataclasses.replace(one, number=self._next_number()) for one in intents]
 
     @cached_property
     def _table(self) -> Mapping[Callable[[], Intent], int]:
@@ -183,10 +193,7 @@ class Generator:
         return self._command("PostMessage", self._message() | {"reply_to": self._uuid()})
 
     def _invalid(self) -> Intent:
-        flaw = self._random.choice(
-            [{"content": "", "message_type": "text"}, {"content": "x" * 16_385}, {"message_id": "no-uuid"}, {"colour": "red"}]
-        )
-        intent = self._command("PostMessage", self._message() | flaw, as_json=True)
+        intent = self._command("PostMessage", self._message() | self._random.choice(INVALID), as_json=True)
         return dataclasses.replace(intent, flaw="invalid")
 
     def _junk(self) -> Intent:

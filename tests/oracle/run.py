@@ -17,8 +17,10 @@ from tests.wait import until
 
 
 class Progress(NamedTuple):
-    """Counts of records: in the log; with an outcome; applied; applied and below the committed offset; and of events
-    that are repeats."""
+    """Records in the log, those with an outcome, those applied, and of these those below the committed offset.
+
+    `repeated` counts the events that were there before.
+    """
 
     produced: int
     handled: int

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from schemas import (
@@ -27,6 +27,9 @@ from schemas import (
 from schemas.json_text import compact
 from schemas.kinds import Constant, Enum, Integer, Kind, Metadata, Nullable
 from schemas.shape import Shape
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes says more of the machine than of the codec; pytest's own limit ends a test that hangs."""
 
 HEADER = 10
 CANARY = "kwyjibo"
@@ -68,7 +71,7 @@ ANY_FORMAT = st.sampled_from(Format)
 
 
 @pytest.mark.parametrize("name", RECORDS)
-@settings(max_examples=40)
+@settings(PATIENT, max_examples=40)
 @given(data=st.data())
 def test_every_record_survives_both_formats(name: str, data: st.DataObject) -> None:
     """A record of any type comes back equal, from Avro and from JSON, whatever its fields hold."""
@@ -77,6 +80,7 @@ def test_every_record_survives_both_formats(name: str, data: st.DataObject) -> N
         assert decode(encode(record.type, record.fields, form)) == record
 
 
+@PATIENT
 @given(record=ANY_RECORD)
 def test_json_is_json_for_everybody(record: Record) -> None:
     """A strict parser of another make reads our JSON, and finds metadata as an object."""
@@ -86,6 +90,7 @@ def test_json_is_json_for_everybody(record: Record) -> None:
     assert all(type(inner[name]) in {dict, type(None)} for name in {"metadata"} & inner.keys())
 
 
+@PATIENT
 @given(record=ANY_RECORD)
 def test_fastavro_reads_what_we_write(record: Record) -> None:
     """Another implementation reads the same fields from the bytes behind the header, and is at their end then."""
@@ -95,6 +100,7 @@ def test_fastavro_reads_what_we_write(record: Record) -> None:
     assert body.read() == b""
 
 
+@PATIENT
 @given(record=ANY_RECORD)
 def test_we_read_what_fastavro_writes(record: Record) -> None:
     """What another implementation writes decodes to the same record, and is what we write ourselves."""
@@ -113,6 +119,7 @@ def plain(schema: Any) -> Any:
     return [plain(one) for one in schema] if isinstance(schema, list) else schema
 
 
+@PATIENT
 @given(millis=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)).map(lambda at: int(at.timestamp() * 1000)))  # noqa: DTZ001 - any time will do
 def test_times_are_times_for_fastavro(millis: int) -> None:
     """A reader that knows logical types finds our times to be times of the same millisecond."""
@@ -124,6 +131,7 @@ def test_times_are_times_for_fastavro(millis: int) -> None:
     assert round(found["timestamp"].timestamp() * 1000) == millis
 
 
+@PATIENT
 @given(
     value=st.binary()
     | st.binary().map(lambda tail: b"\xc3\x01" + tail)
@@ -139,18 +147,21 @@ def test_random_bytes_are_unreadable(value: bytes) -> None:
         decode(value)
 
 
+@PATIENT
 @given(tree=VALUES, head=st.sampled_from(["type", "event_type"]), name=st.sampled_from([*PUBLISHED.newest]))
 def test_random_json_under_a_known_name_raises_nothing_else(tree: Any, head: str, name: str) -> None:
     """Any JSON that claims to be a record is one, or raises an error of the codec."""
     outcome(json.dumps({head: name, "data": tree, "metadata": tree, "seq": tree, "tenant_id": tree}).encode())
 
 
+@PATIENT
 @given(body=st.binary(), version=st.sampled_from(PUBLISHED.versions))
 def test_random_bytes_behind_a_known_header_raise_nothing_else(body: bytes, version: Any) -> None:
     """Any bytes under a published fingerprint are a record, or raise an error of the codec."""
     outcome(version.header + body)
 
 
+@PATIENT
 @given(record=ANY_RECORD, form=ANY_FORMAT, data=st.data())
 def test_a_broken_record_raises_nothing_else(record: Record, form: Format, data: st.DataObject) -> None:
     """Good bytes that were cut, mixed up or overwritten are a record, or raise an error that repeats none of them."""
@@ -189,6 +200,7 @@ def attempt(read: Callable[[bytes], Record], value: bytes) -> Record | CodecErro
         return error
 
 
+@PATIENT
 @given(record=ANY_RECORD, data=st.data())
 def test_a_datum_broken_behind_its_ids_is_still_somebody_s(record: Record, data: st.DataObject) -> None:
     """Avro that is cut anywhere behind its three ids is an invalid record of that identity."""
@@ -200,6 +212,7 @@ def test_a_datum_broken_behind_its_ids_is_still_somebody_s(record: Record, data:
     assert raised.value.record_type == record.type
 
 
+@PATIENT
 @given(record=ANY_RECORD, data=st.data())
 def test_a_datum_cut_inside_its_ids_is_nobody_s(record: Record, data: st.DataObject) -> None:
     """Avro that is cut inside its ids is a dead letter without identity."""
@@ -221,6 +234,7 @@ def end_of_ids(record: Record) -> int:
     return len(out)
 
 
+@PATIENT
 @given(tree=st.dictionaries(NAMES, VALUES))
 def test_metadata_keeps_its_meaning_and_its_order(tree: dict[str, Any]) -> None:
     """Compacting changes white space and escapes only: the same names in the same order with the same values."""

@@ -1,6 +1,7 @@
 """The progress of the first download."""
 
 import io
+import sys
 
 import pytest
 from rich.console import Console
@@ -21,6 +22,15 @@ def test_a_few_plain_lines_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -
                 count(MEGABYTE)
             shown.jar_done()
     assert [(line["jars"], line["megabytes"]) for line in lines] == [("1/3", 1), ("3/3", 3)]
+
+
+@pytest.mark.parametrize(("terminal", "kind"), [(True, ProgressBar), (False, DownloadProgress)])
+def test_the_terminal_decides(monkeypatch: pytest.MonkeyPatch, terminal: bool, kind: type) -> None:
+    """Bars go to a terminal only."""
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    with progress.shown("Kafka", 1) as shown:
+        assert type(shown) is kind
 
 
 def test_a_bar_on_a_terminal() -> None:

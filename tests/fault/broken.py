@@ -1,0 +1,68 @@
+"""Workers that break the rules, to know that the oracle would see it. Run one: `python -m tests.fault.broken KIND`."""
+
+import dataclasses
+import sys
+
+from chat.settings import Settings, load
+from streams.app import WorkerApp, make_app
+from streams.apply import Work
+from streams.bootstrap import Servers, command_way
+from streams.chunk import Chunk
+from streams.lane import Acknowledge, CommandWay, Lane
+from streams.lanes import Lanes
+from streams.run import Build, run
+from streams.store import store
+from streams.waiting import Waiting
+
+PROGRAM = "tests.fault.broken"
+
+
+class EarlyAcknowledgement(Lanes):
+    """Acknowledges a chunk when it takes it, not when it is written."""
+
+    def put(self, chunk: Chunk, acknowledge: Acknowledge) -> None:
+        super().put(chunk, lambda: None)
+        acknowledge()
+
+
+class TwoLanes(Lanes):
+    """Hands the chunks of a partition, and so of a learner, to two lanes, each with a memory of its own."""
+
+    def _lane(self, chunk: Chunk) -> Lane:
+        topic = f"{chunk.tp.topic}, lane {chunk.next_offset % 2}"
+        return super()._lane(dataclasses.replace(chunk, tp=chunk.tp._replace(topic=topic)))
+
+
+class EventFirst(CommandWay):
+    """Says what it did before it has done it."""
+
+    async def _finish(self, chunk: Chunk, work: Work) -> None:
+        await self.emitter.emit(chunk.tp.partition, work)
+        await store(self.rows, self.waiting, work)
+
+
+BROKEN: dict[str, tuple[type[Lanes], type[CommandWay]]] = {
+    "acknowledge-before-write": (EarlyAcknowledgement, CommandWay),
+    "two-lanes-for-one-learner": (TwoLanes, CommandWay),
+    "event-before-row": (Lanes, EventFirst),
+    "none": (Lanes, CommandWay),
+}
+
+
+def builder(kind: str) -> Build:
+    """How that worker is built: as the real one is, but for the one class that is broken."""
+    lanes, way = BROKEN[kind]
+
+    async def build(settings: Settings, servers: Servers, waiting: Waiting) -> WorkerApp:
+        app = make_app(settings, waiting)
+        whole = await command_way(settings, servers, waiting, app)
+        assert isinstance(whole, CommandWay)
+        parts = {field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)}
+        app.lanes = lanes(way(**parts), servers.partitions, app.fail)
+        return app
+
+    return build
+
+
+if __name__ == "__main__":
+    sys.exit(run(load(), builder(sys.argv[1])))

@@ -1,0 +1,50 @@
+"""The oracle is tried on workers that are broken on purpose: it must see each of them, and within a minute."""
+
+import time
+
+import pytest
+
+from chat.servers.embedded import EmbeddedServers
+from tests.conftest import StartWorker
+from tests.fault.broken import PROGRAM
+from tests.oracle.findings import OracleError
+from tests.oracle.run import OracleRun
+
+
+def short_run(oracle: OracleRun, servers: EmbeddedServers, start_worker: StartWorker, kind: str) -> None:
+    """A few seconds of load, in the middle of which Cassandra holds its breath. Raises `OracleError`."""
+    start_worker(oracle.settings, program=(PROGRAM, kind)).until_ready()
+    with oracle.stream(rate=600) as stream:
+        stream.until(1000)
+        servers.cassandra[0].pause()
+        stream.until(2200)
+        servers.cassandra[0].resume()
+        stream.until(3000)
+    oracle.settle(30)
+    oracle.verify()
+
+
+def test_the_short_run_is_kept_by_a_worker_that_is_whole(
+    oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
+) -> None:
+    """The same run, built by the same seam with nothing broken, finds nothing."""
+    short_run(oracle, own_servers, start_worker, "none")
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("acknowledge-before-write", {"early_commit"}),
+        ("two-lanes-for-one-learner", {"wrong_outcome", "seq"}),
+        ("event-before-row", {"event_before_row"}),
+    ],
+)
+def test_the_short_run_finds_a_broken_worker(
+    kind: str, found: set[str], oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
+) -> None:
+    """Each breakage is found for what it is, within a minute."""
+    began = time.monotonic()
+    with pytest.raises(OracleError) as caught:
+        short_run(oracle, own_servers, start_worker, kind)
+    assert found <= {one.kind for one in caught.value.findings}
+    assert time.monotonic() - began < 60

@@ -1,0 +1,86 @@
+"""Cassandra and Kafka away for twenty seconds, under a running producer: the worker waits and goes on."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from chat.servers.embedded import EmbeddedServers
+from chat.servers.server import Server
+from tests.conftest import StartWorker
+from tests.oracle.run import OracleRun
+from tests.wait import until
+from tests.worker import WorkerProcess
+
+AWAY_SECONDS = 20.0
+Away = Callable[[Server], AbstractContextManager[None]]
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """Away inside: ended by SIGTERM, and started again."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def asleep(server: Server) -> Iterator[None]:
+    """Away inside: its connections stay, and nothing answers."""
+    server.pause()
+    try:
+        yield
+    finally:
+        server.resume()
+
+
+def outlast(worker: WorkerProcess, name: str) -> None:
+    """Returns after `AWAY_SECONDS` in which the worker lived on and said for whom it waits."""
+    began = time.monotonic()
+    until(lambda: name in waits_for(worker), AWAY_SECONDS, f"the worker's saying that it waits for {name}")
+    assert worker.ready()[0] == 503
+    assert worker.metric("chat_waiting_for_server") > 0
+    until(lambda: time.monotonic() - began > AWAY_SECONDS, AWAY_SECONDS + 5)
+    assert worker.alive
+
+
+def waits_for(worker: WorkerProcess) -> list[str]:
+    """The servers that a worker says that it waits for."""
+    return list(worker.ready()[1].get("waiting_for", []))
+
+
+def test_cassandra_stopped_loses_nothing(
+    oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
+) -> None:
+    """Every record that came meanwhile is applied once Cassandra is back, by the same worker."""
+    worker = start_worker(oracle.settings).until_ready()
+    with oracle.stream(rate=150) as stream:
+        stream.until(400)
+        with stopped(own_servers.cassandra[0]):
+            outlast(worker, "cassandra")
+        stream.until(len(oracle.source.log) + 200)
+    oracle.settle()
+    oracle.verify()
+    assert worker.ready()[0] == 200
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("away", [stopped, pytest.param(asleep, marks=pytest.mark.soak)])
+def test_kafka_away_loses_nothing(
+    away: Away, oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
+) -> None:
+    """The worker outlasts Kafka, whether its connections broke or only fell silent."""
+    assert own_servers.kafka is not None
+    worker = start_worker(oracle.settings).until_ready()
+    with oracle.stream(rate=150) as stream:
+        stream.until(400)
+        with away(own_servers.kafka):
+            outlast(worker, "kafka")
+        stream.until(len(oracle.source.log) + 200)
+    oracle.settle()
+    oracle.verify()
+    worker.until_ready()
+    assert worker.stop() == 0

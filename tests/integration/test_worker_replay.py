@@ -1,0 +1,64 @@
+"""The same commands again, and the same offsets again: neither changes anything."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chat.settings import Settings
+from tests.conftest import StartWorker
+from tests.oracle.run import OracleRun
+from tests.oracle.tables import OF_LEARNERS
+
+
+@pytest.fixture(scope="module")
+def oracle(fresh: Settings, seed: int) -> Iterator[OracleRun]:
+    """Watches a house where nothing has happened yet."""
+    with OracleRun(fresh, seed, f".venv/bin/pytest {__file__}") as run:
+        yield run
+
+
+def test_the_same_commands_again_are_duplicates(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """Each of them is refused with the first event's id, no table changes, and no event is said again."""
+    worker = start_worker(oracle.settings).until_ready()
+    _send(oracle, 700)
+    applied = [one.logged.intent for one in oracle.verify() if one.kind == "applied"]
+    before = oracle.tables.dump()
+    again = oracle.generator.again(applied)
+    oracle.source.send(again)
+    oracle.source.flush()
+    oracle.settle()
+    numbers = {one.number for one in again}
+    second = [one for one in oracle.verify() if one.logged.intent.number in numbers]
+    assert len(second) == len(applied) > 0
+    assert {(one.kind, one.code) for one in second} == {("refused", "duplicate")}
+    assert oracle.tables.dump() == before
+    assert oracle.progress().repeated == 0
+    assert worker.stop() == 0
+
+
+def test_a_group_set_back_to_the_beginning_changes_nothing(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """All is read again: every table is as before, write times included, and events repeat with the same bytes."""
+    _go_on(oracle, start_worker)
+    before, events = oracle.tables.dump(), oracle.progress()
+    oracle.group.rewind()
+    worker = start_worker(oracle.settings).until_ready()
+    oracle.settle()
+    oracle.verify()
+    after = oracle.progress()
+    assert after.repeated - events.repeated == events.applied > 0
+    assert worker.metric("chat_outcomes_total") == after.produced
+    assert oracle.tables.dump() == before
+    assert all(before[table] for table in OF_LEARNERS)
+    assert worker.stop() == 0
+
+
+def _go_on(oracle: OracleRun, start_worker: StartWorker) -> None:
+    worker = start_worker(oracle.settings).until_ready()
+    _send(oracle, 300)
+    assert worker.stop() == 0
+
+
+def _send(oracle: OracleRun, records: int) -> None:
+    oracle.source.send(oracle.generator.take(records))
+    oracle.source.flush()
+    oracle.settle()
