@@ -90,7 +90,8 @@ class Settings(BaseSettings):
     event_format: Literal["avro", "json"] = "avro"
     content_moderation: bool = False
     automatic_cleanup: bool = True
-    message_retention_days: int = Field(365, ge=1, le=7_300)
+    # Cassandra refuses a time to live that ends after 2038.
+    message_retention_days: int = Field(365, ge=1, le=3_650)
     max_messages_per_thread: int = Field(1000, ge=0, description="0: no limit")
 
     @field_validator("*", mode="before")

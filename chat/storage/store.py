@@ -106,9 +106,9 @@ class Store(Protocol):
 
 _SELECT_THREAD = f"""SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
     details_time, last_seq, position, write_time FROM thread_log
-    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT {ID_LIMIT + 1}"""  # noqa: S608
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT {ID_LIMIT + 1}"""
 _SELECT_COMMAND_IDS = f"""SELECT command_id FROM commands
-    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT {ID_LIMIT + 1}"""  # noqa: S608
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT {ID_LIMIT + 1}"""
 _SELECT_COMMANDS = """SELECT command_id, kind, digest, position FROM commands
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard = ? AND command_id IN ?"""
 _SELECT_SEQS = """SELECT message_id, seq FROM thread_log

@@ -26,7 +26,7 @@ OTHER = LearnerId("tenant-1", "learner-2", 1)
 @pytest.fixture(params=["memory", "cassandra"])
 def where(request: pytest.FixtureRequest) -> Settings | None:
     """None for the store in memory, else the settings that lead to the real one."""
-    return None if request.param == "memory" else request.getfixturevalue("fresh")  # type: ignore[no-any-return]
+    return None if request.param == "memory" else request.getfixturevalue("fresh")
 
 
 @pytest_asyncio.fixture
