@@ -14,6 +14,7 @@ from cassandra.query import BatchStatement, BatchType
 
 from bench.plain import Post, Reader, encoded
 from bench.rows import PlainRows, Row
+from chat import logs
 from chat.kafka import aiokafka
 from chat.settings import Settings, load
 from chat.storage.session import Connection
@@ -25,6 +26,7 @@ MAX_ROWS = 60
 
 async def run(settings: Settings) -> None:
     """Runs until the process is ended."""
+    logs.configure(settings.log_level)
     connection = await Connection.open(settings)
     rows, reader = await PlainRows.open(connection), Reader(settings)
     group = {"group_id": settings.consumer_group, "auto_offset_reset": "earliest", "enable_auto_commit": False}

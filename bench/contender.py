@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import ConsumerGroupState
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from chat.kafka import librdkafka
@@ -33,7 +33,7 @@ BARE_LOOP = Contender("bare loop", "bench.bare_loop")
 CONTENDERS = (SERVICE, PLAIN_FAUST, BARE_LOOP)
 
 
-class ContenderDied(RuntimeError):
+class ContenderError(RuntimeError):
     """A contender ended by itself or never joined; the text is the end of its log."""
 
 
@@ -50,9 +50,9 @@ def running(contender: Contender, settings: Settings, logs: Path) -> Iterator[Se
 
 
 def require_alive(process: ServerProcess) -> None:
-    """Raises `ContenderDied`."""
+    """Raises `ContenderError`."""
     if not process.alive:
-        raise ContenderDied("\n".join(tail(process.log)))
+        raise ContenderError("\n".join(tail(process.log)))
 
 
 def _wait_joined(process: ServerProcess, settings: Settings) -> None:
@@ -61,13 +61,16 @@ def _wait_joined(process: ServerProcess, settings: Settings) -> None:
     while _partitions(admin, settings.consumer_group) < settings.topic_partitions:
         require_alive(process)
         if time.monotonic() > deadline:
-            raise ContenderDied("\n".join(tail(process.log)))
+            raise ContenderError("\n".join(tail(process.log)))
         time.sleep(PAUSE)
 
 
 def _partitions(admin: AdminClient, group: str) -> int:
-    """How many partitions the group's members own."""
-    found = admin.describe_consumer_groups([group])[group].result()
+    """How many partitions the group's members own; none as long as nobody can say."""
+    try:
+        found = admin.describe_consumer_groups([group])[group].result()
+    except KafkaException:
+        return 0  # the group's coordinator is still being found
     if found.state is not ConsumerGroupState.STABLE:
         return 0
     return sum(len(member.assignment.topic_partitions) for member in found.members)

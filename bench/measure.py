@@ -13,14 +13,14 @@ from chat.kafka import librdkafka
 from chat.settings import Settings
 from chat.topic_specs import Topic
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds without an event after which a contender counts as stuck."""
 
 WATCHED = (Topic.EVENTS, Topic.REJECTIONS, Topic.DEAD_LETTER)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class NotMeasured(RuntimeError):
+class MeasurementError(RuntimeError):
     """A command was refused, or events did not come: the run says nothing."""
 
 
@@ -42,7 +42,7 @@ def observe(settings: Settings, starts: dict[Place, int], commands: int) -> Seen
     """Reads events as any client would, until there is one for each command. For a process of its own.
 
     An event's Kafka timestamp is its command's append time, so its age on arrival is the time from produce to event.
-    Raises `NotMeasured`.
+    Raises `MeasurementError`.
     """
     consumer = Consumer(librdkafka(settings) | {"group.id": "none", "enable.auto.commit": False})
     consumer.assign([TopicPartition(str(topic), number, at) for (topic, number), at in starts.items()])
@@ -57,7 +57,7 @@ def _next(consumer: Consumer) -> tuple[float, float]:
     message = consumer.poll(PATIENCE)
     arrived = time.time()
     if message is None:
-        raise NotMeasured(f"no event for {PATIENCE:g} s")
+        raise MeasurementError(f"no event for {PATIENCE:g} s")
     _require_event(message)
     return message.timestamp()[1] / 1000, arrived
 
@@ -67,7 +67,7 @@ def _require_event(message: Message) -> None:
     if error is not None:
         raise KafkaException(error)
     if message.topic() != Topic.EVENTS:
-        raise NotMeasured(f"a command ended on {message.topic()}: {message.value()!r}")
+        raise MeasurementError(f"a command ended on {message.topic()}: {message.value()!r}")
 
 
 def _seen(times: Sequence[tuple[float, float]]) -> Seen:

@@ -11,6 +11,7 @@ import faust
 
 from bench.plain import Reader, encoded
 from bench.rows import PlainRows
+from chat import logs
 from chat.kafka import bootstrap_servers
 from chat.settings import Settings, load
 from chat.storage.session import Connection
@@ -30,13 +31,12 @@ def make_app(settings: Settings, folder: str) -> faust.App:
     commands = app.topic(str(Topic.COMMANDS), key_type=bytes, value_type=bytes, value_serializer="raw")
     events = app.topic(str(Topic.EVENTS), key_type=bytes, value_type=bytes, value_serializer="raw")
 
-    @app.agent(commands)
     async def post(stream: Any) -> None:
         connection = await Connection.open(settings)
         rows, reader = await PlainRows.open(connection), Reader(settings)
         async for received in stream.events():
             message = received.message
-            record = _Record(received.value, message.offset, int(message.timestamp * 1000))
+            record = _Record(received.value, message.offset, round(message.timestamp * 1000))
             one = reader.read(record, received.headers)
             for row in (*rows.of_message(one), *rows.of_thread(one)):
                 await connection.execute(*row)
@@ -44,6 +44,7 @@ def make_app(settings: Settings, folder: str) -> faust.App:
             sent = await events.send(key=event.key.encode(), value=encoded(event), timestamp=message.timestamp)
             await sent
 
+    app.agent(commands, name="post")(post)
     return app
 
 
@@ -55,6 +56,7 @@ class _Record:
 
 
 async def _run(settings: Settings, folder: str) -> None:
+    logs.configure(settings.log_level)
     app = make_app(settings, folder)
     await app.start()
     await asyncio.Event().wait()

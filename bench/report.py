@@ -48,7 +48,10 @@ def table(found: Medians) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    words = [cell.ljust(width) if at < 2 else cell.rjust(width) for at, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))]
+    words = [
+        cell.ljust(width) if at < 2 else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
+    ]
     return " ".join(words).rstrip()
 
 

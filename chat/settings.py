@@ -17,7 +17,7 @@ from chat.errors import BadSetting
 ASYMMETRIC = frozenset({"RS256", "ES256", "EdDSA"})
 MADE_UP_SECRET = "made-up:"  # noqa: S105 - the mark of a secret that `chat up` made for itself
 Csv = Annotated[tuple[str, ...], NoDecode]
-MAX_RETENTION_DAYS = 7_300  # Cassandra's longest time to live is 20 years
+MAX_RETENTION_DAYS = 3_650  # Cassandra refuses a time to live that ends after 2038
 RetentionDays = Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 

@@ -20,14 +20,14 @@ class CodecError(Exception):
         self.detail = detail
 
 
-class Unreadable(CodecError):  # noqa: N818 - says of the record what it is
+class Unreadable(CodecError):
     """No known type, or no identity, can be read: the record is a dead letter.
 
     `code` is `undecodable`, `unknown_schema`, `unknown_type` or `no_identity`.
     """
 
 
-class InvalidRecord(CodecError):  # noqa: N818 - as Unreadable
+class InvalidRecord(CodecError):
     """A known type with its three ids, and something wrong in the rest: the command is refused as `invalid`.
 
     `field` is the dotted path of a field that the schema has (`data.content`), or empty for the record as a whole.
@@ -51,7 +51,7 @@ class EncodeError(CodecError):
         self.rule = rule
 
 
-class Fault(Exception):  # noqa: N818 - not an error of its own yet: the codec makes one of the above from it
+class Fault(Exception):
     """A rule that a value breaks, before it is known whose record it is in. Never leaves this package."""
 
     def __init__(self, rule: str, field: str = "") -> None:

@@ -22,7 +22,7 @@ REFUSAL = "CommandRejected"
 
 
 class SchemaError(ValueError):
-    """The folder of schemas cannot be used: two of one fingerprint, a gap in the versions, a wrong name."""
+    """The folder of schemas cannot be used: empty, two of one fingerprint, a gap in the versions, a wrong name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,12 @@ class Version:
 
 
 class Registry:
-    """The versions of one folder. Raises SchemaError where two have one fingerprint or a version is missing."""
+    """The versions of one folder. Raises SchemaError for none at all, a missing one, two of one fingerprint."""
 
     def __init__(self, versions: Iterable[Version]) -> None:
         self.versions = tuple(sorted(versions, key=lambda one: (one.name, one.number)))
+        if not self.versions:
+            raise SchemaError("no schemas: the package was installed without its .avsc files")
         self.by_fingerprint: dict[bytes, Version] = {}
         self.newest: dict[str, Version] = {}
         for one in self.versions:

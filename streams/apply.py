@@ -31,7 +31,7 @@ class Judge:
 
     async def judge(self, memory: Memory, admitted: Sequence[Admitted], work: Work) -> None:
         """Adds the verdicts to `work` and their effects to `memory`."""
-        facts = await self.waiting.until_served(lambda: gather(self.store, memory, admitted))
+        facts = await self.waiting.until_served(lambda: gather(self.store, memory, admitted, self.epoch))
         for one in admitted:
             await self._ensure_claim(one, memory, facts)
             self._note(one, self._verdict(one, memory, facts), memory, facts, work)
@@ -70,6 +70,7 @@ class Judge:
             work.refuse(one, verdict)
         elif isinstance(verdict, Repeated):
             work.repeat(one, verdict)
+            memory[learner_of(one.command)].commands.add(one.command.command_id)
         elif isinstance(verdict, Settled):
             work.settled += 1
         else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from chat.domain.commands import Command, CreateThread, DeleteMessage, EditMessage, MarkRead, PostMessage
 from chat.domain.model import FIRST_GENERATION, LearnerId, Message, ThreadKey
+from chat.domain.position import position
 from chat.domain.verdict import Remembered
 from chat.storage.store import MarkKey, Store
 from streams.memory import Memory
@@ -46,16 +47,16 @@ class Facts:
         self.messages[key, message.message_id] = message
 
 
-async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted]) -> Facts:
+async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted], epoch: int) -> Facts:
     """Loads learners and threads that are touched for the first time, and looks up ids that may be taken.
 
-    Raises `StorageUnavailable`; may be called again.
+    `epoch` is that of the topic from which the commands come. Raises `StorageUnavailable`; may be called again.
     """
     commands = [one.command for one in admitted]
     await _load(store, memory, commands)
     facts = Facts()
     await asyncio.gather(
-        _find_commands(store, memory, commands, facts),
+        _find_commands(store, memory, admitted, epoch, facts),
         _find_messages(store, memory, commands, facts),
         _find_marks(store, admitted, facts),
     )
@@ -76,14 +77,24 @@ async def _load(store: Store, memory: Memory, commands: Sequence[Command]) -> No
         memory.add_thread(key, thread)
 
 
-async def _find_commands(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:
+async def _find_commands(store: Store, memory: Memory, admitted: Sequence[Admitted], epoch: int, facts: Facts) -> None:
     wanted: defaultdict[LearnerId, set[str]] = defaultdict(set)
-    for command in commands:
-        learner = learner_of(command)
-        if memory[learner].commands.may_hold(command.command_id):
-            wanted[learner].add(command.command_id)
+    for one in admitted:
+        learner, command_id = learner_of(one.command), one.command.command_id
+        if memory[learner].commands.may_hold(command_id) or _is_past(memory, one, epoch):
+            wanted[learner].add(command_id)
     if wanted:
         facts.remembered.update(await store.find_commands(wanted))
+
+
+def _is_past(memory: Memory, one: Admitted, epoch: int) -> bool:
+    """Whether the thread has come so far already, so that this command may have been applied.
+
+    The learner's ids do not tell: an owner that slept and does not know yet that it is none any more may have applied
+    it after they were loaded and before the thread was.
+    """
+    thread = memory[learner_of(one.command)].threads[thread_of(one.command).thread_id].thread
+    return thread is not None and thread.position >= position(epoch, one.record.offset)
 
 
 async def _find_messages(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:

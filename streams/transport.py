@@ -39,6 +39,7 @@ class IdempotentProducer(Producer):
 
     async def replace(self, failed: AIOKafkaProducer) -> None:
         """Starts another producer where `failed` is still the one in use. Raises KafkaError while that fails."""
+        stale: Any = failed
         async with self._replacing:
             if self._producer is not failed:
                 return
@@ -46,7 +47,7 @@ class IdempotentProducer(Producer):
             fresh: AIOKafkaProducer = self._new_producer()
             await fresh.start()
             self._producer = fresh
-        await failed.stop()
+        await stale.stop()
 
     async def flush(self) -> None:
         """Nothing to do: whoever publishes awaits the acknowledgement."""

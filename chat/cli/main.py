@@ -6,36 +6,26 @@ Exit status: 0 only on success; an error's own `exit_code`; 64 for a command lin
 
 import os
 import sys
+import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from chat.cli import migrate, processes, schemas, send, servers, tail, token, topics, up
-from chat.cli.output import note
+from chat.cli.group import SubcommandGroup
+from chat.cli.output import PLAIN, note
 from chat.errors import ChatError
 
 WRONG_USAGE = 2
 EX_USAGE = 64
 EX_SOFTWARE = 70
 
-app = typer.Typer(
-    name="chat",
-    help="AIVO chat: messages through Kafka, kept in Cassandra, read over HTTP.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("up")(up.up)
-app.command("servers")(servers.servers)
-app.add_typer(topics.app, name="topics")
-app.command("migrate")(migrate.migrate)
-app.command("worker")(processes.worker)
-app.command("api")(processes.api)
-app.command("token")(token.token)
-app.command("send")(send.send)
-app.command("tail")(tail.tail)
-app.add_typer(schemas.app, name="schemas")
+app = typer.Typer(name="chat", cls=SubcommandGroup, no_args_is_help=True, **PLAIN)
+
+
+@app.callback()
+def chat() -> None:
+    """AIVO chat: messages through Kafka, kept in Cassandra, read over HTTP."""
 
 
 def run() -> NoReturn:
@@ -49,8 +39,14 @@ def run() -> NoReturn:
     except Exception as error:
         if os.environ.get("LOG_LEVEL") == "DEBUG":
             raise
-        _fail(f"a fault of the program, {type(error).__name__}; LOG_LEVEL=DEBUG shows where", EX_SOFTWARE)
+        _fail(f"a fault of the program: {_where(error)}; LOG_LEVEL=DEBUG shows more", EX_SOFTWARE)
     sys.exit(0)
+
+
+def _where(error: BaseException) -> str:
+    """The kind of an error and the line that raised it; its text may hold what belongs into no log."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name}, {Path(frame.filename).name}:{frame.lineno}"
 
 
 def _fail(complaint: str, status: int) -> NoReturn:

@@ -2,11 +2,16 @@
 
 import asyncio
 
-from chat.cli.output import AsJson, json_line, line
+import typer
+
+from chat.cli.output import PLAIN, AsJson, json_line, line
 from chat.cli.start import start
 from chat.storage import migrate as storage
 
+app = typer.Typer(**PLAIN)
 
+
+@app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Make or check the keyspace and its tables. Safe to repeat and to run twice at once."""
     applied = asyncio.run(storage.migrate(start()))

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+PLAIN: Mapping[str, Any] = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
+"""Of every Typer app: text without boxes or colours, and errors left to `chat.cli.main`."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 """The option of every subcommand that prints data."""
 

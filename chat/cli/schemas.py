@@ -7,12 +7,12 @@ import orjson
 import typer
 
 import schemas
-from chat.cli.output import AsJson, json_line, line
+from chat.cli.output import PLAIN, AsJson, json_line, line
 from chat.cli.start import start
 from chat.settings import Settings
 from chat.topic_specs import specs
 
-app = typer.Typer(help="The Avro schemas.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="The Avro schemas.", no_args_is_help=True, **PLAIN)
 
 
 @app.callback()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from chat.cli.output import AsJsonLines, json_line, note
+from chat.cli.output import PLAIN, AsJsonLines, json_line, note
 from chat.cli.start import start
 from chat.errors import BadInput, OutcomeTimeout
 from chat.sdk import Outcome, Producer, Sent
@@ -16,6 +16,10 @@ SECONDS = 30.0
 FAILED = 1
 
 
+app = typer.Typer(**PLAIN)
+
+
+@app.command()
 def send(
     file: Annotated[typer.FileBinaryRead, typer.Argument(help="Commands, one JSON object a line; - is stdin.")] = "-",  # type: ignore[assignment]
     *,

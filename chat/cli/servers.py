@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from chat.cli.output import AsJson, json_line, line
+from chat.cli.output import PLAIN, AsJson, json_line, line
 from chat.cli.start import start
 from chat.servers.embedded import Addresses, EmbeddedConfig
 from chat.servers.run import run_servers
@@ -15,6 +15,10 @@ DataDir = Annotated[Path, typer.Option(file_okay=False, help="Where the servers 
 MOST_NODES = 5
 
 
+app = typer.Typer(**PLAIN)
+
+
+@app.command()
 def servers(
     *,
     data_dir: DataDir = DATA_DIR,

@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 
 import schemas
 from chat.broker import Place, broker, typed
-from chat.cli.output import AsJsonLines, json_line
+from chat.cli.output import PLAIN, AsJsonLines, json_line
 from chat.cli.start import start
 from chat.domain.partition import learner_key, partition_of
 from chat.errors import TopicMismatch, Transient
@@ -36,6 +36,10 @@ OFFSETS = {From.EARLIEST: OFFSET_BEGINNING, From.LATEST: OFFSET_END}
 OUTPUT = [Topic.EVENTS, Topic.REJECTIONS, Topic.DEAD_LETTER]
 
 
+app = typer.Typer(**PLAIN)
+
+
+@app.command()
 def tail(
     *,
     topic: Annotated[list[Topic], typer.Option(help="Only this topic; repeat it for more.")] = OUTPUT,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from chat.cli.output import AsJson, json_line, line
+from chat.cli.output import PLAIN, AsJson, json_line, line
 from chat.cli.start import start
 from chat.domain.principal import Permission, Role
 from chat.tokens import make_token
@@ -13,6 +13,10 @@ from chat.tokens import make_token
 HOUR = 3600
 
 
+app = typer.Typer(**PLAIN)
+
+
+@app.command()
 def token(
     *,
     tenant: Annotated[str, typer.Option(help="tenant_id: the tenant that the token is bound to.")],

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from chat import topics
-from chat.cli.output import AsJson, json_line, line
+from chat.cli.output import PLAIN, AsJson, json_line, line
 from chat.cli.start import start
 from chat.topic_specs import Topic
 
-app = typer.Typer(help="The Kafka topics.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="The Kafka topics.", no_args_is_help=True, **PLAIN)
 
 NewEpoch = Annotated[
     list[Topic],

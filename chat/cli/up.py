@@ -11,7 +11,7 @@ import typer
 
 from chat.cli import sample as conversation
 from chat.cli.house import House
-from chat.cli.output import AsJson, note
+from chat.cli.output import PLAIN, AsJson, note
 from chat.cli.secret import ensure_secret
 from chat.cli.servers import DATA_DIR, DataDir, print_ready
 from chat.cli.start import start
@@ -20,6 +20,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
+app = typer.Typer(**PLAIN)
+
+
+@app.command()
 def up(
     *,
     data_dir: DataDir = DATA_DIR,

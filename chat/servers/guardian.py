@@ -27,13 +27,13 @@ def die_with_guardian() -> None:
 def start(log_file: str, command: list[str]) -> subprocess.Popen[bytes]:
     """The server, its output at the end of the log."""
     with open(log_file, "ab") as log:  # noqa: PTH123 - pathlib would double the time to start
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             # Safe here, for this process has one thread and it lives as long as the process.
-            preexec_fn=die_with_guardian if sys.platform == "linux" else None,  # noqa: PLW1509
+            preexec_fn=die_with_guardian if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread only
         )
 
 

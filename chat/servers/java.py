@@ -26,7 +26,7 @@ def _there() -> list[Path]:
 def major_version(java: Path) -> int | None:
     """17 for a Java 17; None where the file does not run or does not say."""
     try:
-        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=20)  # noqa: S603
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
     said = re.search(r'version "(\d+)', answer.stderr)

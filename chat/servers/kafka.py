@@ -93,7 +93,7 @@ class KafkaServer(Server):
         command = self._java(FORMAT, "format", f"--cluster-id={cluster_id()}", f"--config={settings}")
         roll(self.log)
         with self.log.open("ab") as log:
-            done = subprocess.run(command, stdout=log, stderr=log, check=False)  # noqa: S603
+            done = subprocess.run(command, stdout=log, stderr=log, check=False)
         if done.returncode:
             raise ServerDied("kafka.tools.StorageTool", self.log, tail(self.log))
         fresh.rename(self.data)

@@ -28,7 +28,7 @@ class ServerProcess:
         self.log = log
         roll(log)
         with log.open("ab") as errors:
-            self._guardian = subprocess.Popen(  # noqa: S603
+            self._guardian = subprocess.Popen(
                 [sys.executable, "-I", "-S", GUARDIAN, log, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

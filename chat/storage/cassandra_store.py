@@ -30,9 +30,9 @@ from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite
 
 _SELECT_THREAD = f"""SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
     details_time, last_seq, position, write_time, active_at FROM thread_log
-    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT {ID_LIMIT + 1}"""  # noqa: S608
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT {ID_LIMIT + 1}"""
 _SELECT_COMMAND_IDS = f"""SELECT command_id FROM commands
-    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT {ID_LIMIT + 1}"""  # noqa: S608
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT {ID_LIMIT + 1}"""
 _SELECT_COMMANDS = """SELECT command_id, kind, digest, position, outcome FROM commands
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard = ? AND command_id IN ?"""
 _SELECT_SEQS = """SELECT message_id, seq FROM thread_log
@@ -44,7 +44,7 @@ _SELECT_MARK = """SELECT seq FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id = ?"""
 _SELECT_IDS = f"""SELECT message_id FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND message_id > ?
-    LIMIT {ID_LIMIT}"""  # noqa: S608
+    LIMIT {ID_LIMIT}"""
 _SELECT_READERS = """SELECT user_id, thread_id FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ?"""
 _CLAIM = """INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)

@@ -25,16 +25,16 @@ _MESSAGE = """seq, CAST(message_id AS text), sender_id, message_type, content, m
 _DETAILS = "title, metadata, created_by, to_unix_timestamp(created_at), to_unix_timestamp(updated_at)"
 
 _OWNER = "SELECT learner_id, generation FROM thread_owners WHERE tenant_id = ? AND thread_id = ?"
-_ONE_THREAD = f"SELECT DISTINCT status, last_seq, write_time, {_DETAILS} FROM thread_log WHERE {_THREAD}"  # noqa: S608
-_LAST_SEQ = f"SELECT DISTINCT status, last_seq FROM thread_log WHERE {_THREAD}"  # noqa: S608
-_SEQ = f"SELECT status, last_seq, seq FROM thread_log WHERE {_THREAD} AND message_id = ?"  # noqa: S608
+_ONE_THREAD = f"SELECT DISTINCT status, last_seq, write_time, {_DETAILS} FROM thread_log WHERE {_THREAD}"
+_LAST_SEQ = f"SELECT DISTINCT status, last_seq FROM thread_log WHERE {_THREAD}"
+_SEQ = f"SELECT status, last_seq, seq FROM thread_log WHERE {_THREAD} AND message_id = ?"
 _PLACES = """SELECT to_unix_timestamp(last_activity_at), CAST(thread_id AS text) FROM threads
     WHERE tenant_id = ? AND learner_id = ? AND generation = ?"""
 _LISTED = f"""SELECT CAST(thread_id AS text), last_seq, to_unix_timestamp(last_activity_at), {_DETAILS} FROM threads
-    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id IN ?"""  # noqa: S608
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id IN ?"""
 _RANGE = f"""SELECT {_MESSAGE} FROM messages
-    WHERE {_THREAD} AND bucket = ? AND seq >= ? AND seq <= ?"""  # noqa: S608
-_FIRST = f"SELECT seq FROM messages WHERE {_THREAD} AND bucket = ? AND seq <= ? ORDER BY seq ASC LIMIT 1"  # noqa: S608
+    WHERE {_THREAD} AND bucket = ? AND seq >= ? AND seq <= ?"""
+_FIRST = f"SELECT seq FROM messages WHERE {_THREAD} AND bucket = ? AND seq <= ? ORDER BY seq ASC LIMIT 1"
 _PROBE = "SELECT partitions FROM topics WHERE name = 'chat.commands'"
 
 _READS = (_PROBE, _OWNER, _ONE_THREAD, _LAST_SEQ, _SEQ, _PLACES, _LISTED, _RANGE, _FIRST)

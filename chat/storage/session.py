@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections import deque
+from collections import deque, namedtuple
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, Self
 
@@ -18,7 +18,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage
 from cassandra.protocol import RequestValidationException as ValidationMessage
-from cassandra.query import PreparedStatement, named_tuple_factory
+from cassandra.query import PreparedStatement
 
 from chat.errors import SchemaMismatch, StorageRefused, StorageUnavailable
 from chat.settings import Settings
@@ -155,7 +155,7 @@ def _cluster(settings: Settings) -> Cluster:
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
         request_timeout=REQUEST_TIMEOUT,
-        row_factory=named_tuple_factory,
+        row_factory=_named_rows,
     )
     return Cluster(
         contact_points=list(settings.cassandra_contact_points) or ["127.0.0.1"],
@@ -169,6 +169,16 @@ def _cluster(settings: Settings) -> Cluster:
         connect_timeout=5,
         control_connection_timeout=5,
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _row_type(names: tuple[str, ...]) -> Any:
+    return namedtuple("Row", names, rename=True)  # noqa: PYI024 - its fields are known to the answer only
+
+
+def _named_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
+    """Rows as named tuples; the driver's own factory makes a new class for every answer, which costs more than it."""
+    return list(map(_row_type(tuple(name.strip("[]") for name in names))._make, rows))
 
 
 def _auth(settings: Settings) -> PlainTextAuthProvider | None:
@@ -189,7 +199,7 @@ def _connecting(error: BaseException) -> StorageUnavailable | StorageRefused:
 def _typed(error: BaseException) -> StorageUnavailable | StorageRefused:
     if isinstance(error, REFUSALS):
         return StorageRefused(f"Cassandra refuses a statement: {_brief(error)}")
-    return StorageUnavailable(_brief(error))
+    return StorageUnavailable(f"Cassandra does not answer: {_brief(error)}")
 
 
 def _brief(error: BaseException) -> str:

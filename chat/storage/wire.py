@@ -102,8 +102,9 @@ def unlogged_batch(rows: Iterable[bytes], routing: bytes, keyspace: str) -> Batc
     """An idempotent unlogged batch of packed rows, sent to a replica of `routing`."""
     packed = list(rows)
     batch = BatchStatement(BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
-    batch._statements_and_parameters = PackedRows(b"".join(packed))  # noqa: SLF001 - the driver has no other door
-    batch._statements_and_parameters.statements = len(packed)  # noqa: SLF001
+    data = PackedRows(b"".join(packed))
+    data.statements = len(packed)
+    batch._statements_and_parameters = data  # noqa: SLF001 - the driver has no other door
     batch.routing_key = routing
     batch.keyspace = keyspace
     batch.is_idempotent = True

@@ -103,6 +103,17 @@ async def test_an_owner_found_late_is_found(history: Kept, tenant: str, learner:
     assert await history.owner(tenant, key.thread_id) == key
 
 
+async def test_more_owners_than_are_kept_in_memory_are_found(
+    history: Kept, tenant: str, learner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were forgotten are asked for again."""
+    monkeypatch.setattr("chat.storage.reads.OWNERS", 1)
+    keys = [key_of(number, tenant, learner) for number in (1, 2)]
+    for number, key in enumerate(keys, 1):
+        await history.put_thread(key, shown_thread(number))
+    assert [await history.owner(tenant, key.thread_id) for key in keys * 2] == keys * 2
+
+
 async def test_the_list_is_in_order(history: Kept, tenant: str, learner: str) -> None:
     """Latest activity first, then by id; behind a place, so many."""
     times = {1: 5, 2: 9, 3: 5, 4: 7, 5: 5}

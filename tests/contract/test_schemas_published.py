@@ -149,6 +149,12 @@ def test_two_schemas_of_one_fingerprint_fail(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_folder_without_schemas_fails(tmp_path: Path) -> None:
+    """A package that was installed without its schemas says so at import, not at the first record."""
+    with pytest.raises(SchemaError, match="no schemas"):
+        load(tmp_path)
+
+
 def test_a_gap_in_the_versions_fails(tmp_path: Path) -> None:
     """A second version without a first is refused when it is loaded."""
     put(tmp_path, "CreateThread", 2, first("CreateThread"))

@@ -68,6 +68,21 @@ def test_cassandra_stopped_loses_nothing(
     assert worker.stop() == 0
 
 
+def test_a_worker_starts_while_cassandra_is_away(
+    oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
+) -> None:
+    """It waits, is not ready and says for whom it waits, and goes on when Cassandra is there."""
+    oracle.source.send(oracle.generator.take(200))
+    oracle.source.flush()
+    with stopped(own_servers.cassandra[0]):
+        worker = start_worker(oracle.settings)
+        until(lambda: "cassandra" in waits_for(worker), what="the worker's saying that it waits for Cassandra")
+        assert worker.ready()[0] == 503
+    worker.until_ready()
+    oracle.settle()
+    oracle.verify()
+
+
 @pytest.mark.parametrize("away", [stopped, pytest.param(asleep, marks=pytest.mark.soak)])
 def test_kafka_away_loses_nothing(
     away: Away, oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker

@@ -21,10 +21,11 @@ from chat.domain.model import Thread as Written
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from chat.settings import Settings
+from chat.storage.cassandra_store import CassandraStore
 from chat.storage.history import Place
 from chat.storage.reads import HistoryReader
 from chat.storage.session import Connection
-from chat.storage.store import CassandraStore, MessageWrite, ThreadWrite
+from chat.storage.writes import MessageWrite, ThreadWrite
 from tests.api_client import LEARNER, TENANT, ApiClient, key_of, message_at, seqs, shown_thread
 from tests.keyspace import keyspace
 from tests.proxy import Proxy
@@ -84,7 +85,7 @@ async def ready(client: ApiClient, status: int = 200) -> None:
 async def _fill(settings: Settings) -> None:
     """Writes what the worker would."""
     connection = await Connection.open(settings)
-    store = await CassandraStore.open(connection, 10 * YEAR)
+    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
     await write(store, KEY, [message_at(seq) for seq in range(1, LENGTH + 1)])
     await connection.close()
 
@@ -152,7 +153,7 @@ async def test_a_cursor_of_one_process_is_good_in_another(client: ApiClient, hou
 async def test_a_learner_may_have_more_threads_than_the_driver_gives_at_once(house: Settings) -> None:
     """Of 5,100 threads of one learner, the last are where the list ends."""
     connection = await Connection.open(house)
-    store = await CassandraStore.open(connection, YEAR)
+    store = await CassandraStore.open(connection, lambda _tenant: YEAR)
     learner = key_of(1, learner="busy").learner
     times = [(NOW + number // 2) * 1000 for number in range(5_100)]
     threads = [

@@ -38,9 +38,8 @@ def check(expected: Iterable[Expected], found: Found) -> Iterator[Finding]:
         if not said:
             yield Finding("lost", f"{_name(one.logged)} has no outcome, not even {one.kind} {one.code}")
             continue
-        kinds = {KINDS[each.topic] for each in said}
-        if len(kinds) > 1:
-            yield Finding("two_outcomes", f"{_name(one.logged)}: {sorted(kinds)}")
+        if len({each.topic for each in said}) > 1:
+            yield Finding("two_outcomes", f"{_name(one.logged)}: {', then '.join(map(_outcome, said))}")
         problem = _difference(one, said[0])
         if problem:
             yield Finding("wrong_outcome", f"{_name(one.logged)}: {problem}")
@@ -101,8 +100,7 @@ def _difference(one: Expected, said: Said) -> str:
     """What is wrong with a first outcome, or nothing."""
     kind = KINDS[said.topic]
     if kind != one.kind:
-        code = said.record.fields["code"] if kind == "refused" else ""
-        return f"{kind} {code}, expected is {one.kind} {one.code}"
+        return f"{_outcome(said)}, expected is {one.kind} {one.code}"
     return {"applied": _event, "refused": _refusal, "dead_letter": _dead_letter}[kind](one, said)
 
 
@@ -147,7 +145,7 @@ def _repeats(one: Expected, said: Sequence[Said]) -> Iterator[Finding]:
     if one.kind == "refused":
         return
     for again in said[1:]:
-        if (again.key, again.value) != (said[0].key, said[0].value):
+        if again.topic == said[0].topic and (again.key, again.value) != (said[0].key, said[0].value):
             yield Finding("repeat", f"{_at(again)} repeats {_at(said[0])} with another key or value")
 
 
@@ -161,6 +159,11 @@ def _same(name: str, one: Any, other: Any) -> bool:
     if name == "metadata" and isinstance(other, str):
         return same_json(one, other)
     return bool(one == other)
+
+
+def _outcome(said: Said) -> str:
+    code = said.record.fields["code"] if said.topic == REJECTIONS else said.header("x-error-code")
+    return f"{KINDS[said.topic]} {code}".strip()
 
 
 def _name(one: Logged) -> str:

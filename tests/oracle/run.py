@@ -65,15 +65,18 @@ class OracleRun:
         """Produces at a steady rate while its `with` block lasts."""
         return Stream(self.source, self.generator, rate)
 
+    def handled(self) -> set[str]:
+        """The numbers of the records of which something was said."""
+        return {one.header("correlation-id") for one in self._reader.read_to(self._reader.ends())}
+
     def progress(self) -> Progress:
         """How far the workers have come."""
         committed = self.group.committed()
         said = self._reader.read_to(self._reader.ends())
         places = {str(one.intent.number): one.place for one in self.source.log}
-        handled = {one.header("correlation-id") for one in said}
         events = [one.header("correlation-id") for one in said if one.topic == EVENTS]
         safe = [number for number in set(events) if places[number][1] < committed[places[number][0]]]
-        return Progress(len(places), len(handled), len(set(events)), len(safe), len(events) - len(set(events)))
+        return Progress(len(places), len(self.handled()), len(set(events)), len(safe), len(events) - len(set(events)))
 
     def settle(self, timeout: float = 90.0) -> None:
         """Returns when the group has committed all of the log; that it does not come so far is a finding."""

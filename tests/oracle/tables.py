@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
-from cassandra.policies import DCAwareRoundRobinPolicy
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy
 from cassandra.query import dict_factory
 
 from chat.settings import Settings
+from tests.wait import until
 
 OF_LEARNERS = ("messages", "thread_log", "commands", "threads", "thread_owners")
 
@@ -21,7 +22,13 @@ def session_of(settings: Settings) -> Iterator[Session]:
     policy = DCAwareRoundRobinPolicy(settings.cassandra_local_dc)
     profile = ExecutionProfile(load_balancing_policy=policy, row_factory=dict_factory, request_timeout=60)
     hosts, port = list(settings.cassandra_contact_points), settings.cassandra_port
-    cluster = Cluster(hosts, port, protocol_version=4, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    cluster = Cluster(
+        hosts,
+        port,
+        protocol_version=4,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        reconnection_policy=ConstantReconnectionPolicy(0.5, max_attempts=None),
+    )
     try:
         session = cluster.connect(settings.cassandra_keyspace)
         yield session
@@ -45,6 +52,13 @@ class Tables:
         columns = self._tables[table].columns
         key = [one.name for one in self._tables[table].primary_key]
         written = [f"WRITETIME({name}) AS wt_{name}" for name in columns if name not in key]
-        query = f"SELECT {', '.join([*columns, *written])} FROM {table}"  # noqa: S608 - names of the schema
-        rows = list(self._session.execute(query))
+        query = f"SELECT {', '.join([*columns, *written])} FROM {table}"
+        rows = until(lambda: self._answer(query), 60, "an answer of Cassandra")[0]
         return sorted(rows, key=lambda row: [str(row[name]) for name in key])
+
+    def _answer(self, query: str) -> tuple[list[Row]] | None:
+        """None while Cassandra, which may have been away, is not connected again."""
+        try:
+            return (list(self._session.execute(query)),)
+        except NoHostAvailable:
+            return None

@@ -1,13 +1,15 @@
 """Reads what the service said, and how far its consumer group has come."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 import schemas
 from tests.oracle.source import TOPIC
+from tests.wait import until
 
 EVENTS, REJECTIONS, DEAD_LETTER = "chat.events", "chat.rejections", "chat.dead-letter"
 OUTCOMES = (EVENTS, REJECTIONS, DEAD_LETTER)
@@ -56,9 +58,7 @@ class Reader:
 
     def ends(self) -> dict[Place, int]:
         """Where each partition ends now."""
-        return {
-            (one.topic, one.partition): self._consumer.get_watermark_offsets(one, timeout=30)[1] for one in self._places
-        }
+        return {(one.topic, one.partition): end_of(self._consumer, one) for one in self._places}
 
     def read_to(self, ends: dict[Place, int]) -> list[Said]:
         """Everything, once all before `ends` was read."""
@@ -81,12 +81,12 @@ class Group:
 
     def committed(self) -> dict[int, int]:
         """The committed offset of each partition, 0 where there is none."""
-        answers = self._consumer.committed(self._places, timeout=30)
+        answers = answered(self._consumer, lambda: self._consumer.committed(self._places, timeout=10))
         return {one.partition: max(0, one.offset) for one in answers}
 
     def ends(self) -> dict[int, int]:
         """The next offset of each partition of the command topic."""
-        return {one.partition: self._consumer.get_watermark_offsets(one, timeout=30)[1] for one in self._places}
+        return {one.partition: end_of(self._consumer, one) for one in self._places}
 
     def members(self) -> int:
         """How many workers are in the group."""
@@ -102,6 +102,25 @@ class Group:
         self._consumer.close()
 
 
+def answered(consumer: Consumer, ask: Callable[[], Any]) -> Any:
+    """The answer to a question, however long a broker takes to come to itself after it was away."""
+
+    def answer() -> tuple[Any] | None:
+        try:
+            return (ask(),)
+        except KafkaException:
+            with suppress(KafkaException):
+                consumer.list_topics(timeout=5)  # so that it asks again who leads
+        return None
+
+    return until(answer, 60, "an answer of Kafka")[0]
+
+
+def end_of(consumer: Consumer, place: TopicPartition) -> int:
+    """The next offset of a partition."""
+    return int(answered(consumer, lambda: consumer.get_watermark_offsets(place, timeout=10))[1])
+
+
 def _config(bootstrap: str, group: str) -> dict[str, Any]:
     return {
         "bootstrap.servers": bootstrap,
@@ -109,6 +128,7 @@ def _config(bootstrap: str, group: str) -> dict[str, Any]:
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 20,
+        "topic.metadata.refresh.interval.ms": 2_000,  # a broker that slept names no leaders for a while
         "reconnect.backoff.max.ms": 500,
         "log_level": 0,
     }

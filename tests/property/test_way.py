@@ -62,10 +62,8 @@ def _body(record_type: str, message: int, body: str) -> dict[str, Any]:
 
 def _state(world: World) -> list[dict[Any, Any]]:
     """A copy of every table."""
-    store = world.store
-    return list(
-        map(dict[Any, Any], (store.messages, store.commands, store.threads, store.seqs, store.listed, store.owners))
-    )
+    names = ("messages", "commands", "threads", "seqs", "listed", "owners")
+    return [dict(getattr(world.store, name)) for name in names]
 
 
 def _ids(world: World) -> list[str]:

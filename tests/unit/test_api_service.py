@@ -1,12 +1,17 @@
 """What the service says of itself, and how it answers where it cannot answer well."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
 
+from api.client_address import ClientAddress
 from api.documents import Liveness, Problem, Readiness, Service
 from api.health import Health
+from api.middleware import Observed, SecurityHeaders
+from api.rate_limit import RateLimit
 from chat.errors import BrokerUnavailable, StorageUnavailable
 from chat.storage.memory_reads import MemoryHistory
 from tests.api_client import LEARNER, ApiClient, client_of, key_of, make_app, put_conversation
@@ -156,6 +161,39 @@ async def test_an_error_of_ours_is_500_without_details(capsys: pytest.CaptureFix
     assert "ValueError" in logged
     assert response.headers["x-request-id"] in logged
     assert "a child's words" not in logged + response.text
+
+
+async def test_an_answer_that_breaks_off_is_not_begun_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the answer has begun, the server must end the connection: no second answer goes into the first."""
+    sent = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with pytest.raises(ValueError):  # noqa: PT011 - the very one that was raised
+        await Observed(app)({"type": "http", "method": "GET", "headers": []}, _nothing, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert "request_failed" in "".join(capsys.readouterr())
+
+
+async def test_what_is_no_request_passes_through() -> None:
+    """The server's own events are none of a request's layers' business."""
+    seen = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    layers = SecurityHeaders(Observed(RateLimit(app, 1, ClientAddress(()))))
+    await layers({"type": "lifespan"}, _nothing, _nothing)
+    assert seen == [{"type": "lifespan"}]
+
+
+async def _nothing(*_values: object) -> Any:
+    """Receives and sends nothing."""
 
 
 async def test_a_request_keeps_its_own_id(client: ApiClient) -> None:

@@ -1,6 +1,7 @@
 """The program's errors and exit statuses, and the subcommands that need no server."""
 
 import json
+import re
 import stat
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from chat.cli import main, processes, send
+from chat.cli import main, send, token
 from chat.cli.schemas import topics_document
 from chat.cli.secret import FILE, ensure_secret
 from chat.domain.principal import Permission, Principal, Role
@@ -90,9 +91,13 @@ def test_a_fault_of_the_program_is_one_line_too(
 ) -> None:
     """An unexpected error shows neither a traceback nor what it was about."""
     nothing: dict[str, str] = {}
-    monkeypatch.setattr(processes, "start", lambda: nothing["a child's words"])
-    assert chat(monkeypatch, "api") == 70
-    assert capsys.readouterr().err == "chat: error: a fault of the program, KeyError; LOG_LEVEL=DEBUG shows where\n"
+    monkeypatch.setattr(token, "start", lambda: nothing["a child's words"])
+    assert chat(monkeypatch, *TOKEN) == 70
+    said = capsys.readouterr().err
+    assert re.fullmatch(
+        r"chat: error: a fault of the program: KeyError in <lambda>, test_cli_program\.py:\d+; .*\n", said
+    )
+    assert "child" not in said
 
 
 def test_a_process_gives_its_own_status(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,11 +24,11 @@ def test_a_few_plain_lines_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     assert [(line["jars"], line["megabytes"]) for line in lines] == [("1/3", 1), ("3/3", 3)]
 
 
-@pytest.mark.parametrize(("terminal", "kind"), [(True, ProgressBar), (False, DownloadProgress)])
-def test_the_terminal_decides(monkeypatch: pytest.MonkeyPatch, terminal: bool, kind: type) -> None:
-    """Bars go to a terminal only."""
+@pytest.mark.parametrize("kind", [ProgressBar, DownloadProgress])
+def test_a_terminal_gets_the_bar(monkeypatch: pytest.MonkeyPatch, kind: type[DownloadProgress]) -> None:
+    """A bar goes to a terminal only."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: kind is ProgressBar)
     with progress.shown("Kafka", 1) as shown:
         assert type(shown) is kind
 

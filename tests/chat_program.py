@@ -1,0 +1,58 @@
+"""The program `chat` as a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from chat.settings import Settings
+from tests.worker import ROOT
+
+COMMAND = (sys.executable, "-m", "chat.cli.main")
+SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        """What it printed, as JSON lines."""
+        return [orjson.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass(frozen=True)
+class ChatProgram:
+    """Runs the program in a folder, with nothing of this process's settings but `variables`."""
+
+    folder: Path
+    variables: Mapping[str, str]
+
+    def run(self, *arguments: str, stdin: str = "") -> Ended:
+        """Runs it to its end."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(stdin, SECONDS)
+        return Ended(process.returncode, out, err)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Starts it in a process group of its own, with pipes to it."""
+        kept = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=kept | {"PYTHONPATH": str(ROOT)} | dict(self.variables),
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
