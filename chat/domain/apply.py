@@ -74,10 +74,7 @@ def apply(command: Command, given: Given, at: At, limits: Limits) -> Verdict:
     refused = _seen_before(command, given, at)
     if refused is not None:
         return refused
-    rule = _RULES.get(type(command))
-    if rule is None:
-        return Refused(Code.DISABLED, "this type of command is not available")
-    verdict: Verdict = rule(command, given, at, limits)
+    verdict: Verdict = RULES[type(command)](command, given, at, limits)
     return verdict
 
 
@@ -129,10 +126,10 @@ def _post_message(command: PostMessage, given: Given, at: At, limits: Limits) ->
         return Refused(Code.THREAD_NOT_FOUND, "thread_id: no such thread of this learner")
     if seq is not None:
         return Refused(Code.MESSAGE_EXISTS, "message_id: is taken in this thread")
-    if not _replies_to_known(command, given):
+    if not _replies_to_known(command, given) or (command.reply_to is not None and _is_past(thread, at)):
         return Refused(Code.MESSAGE_NOT_FOUND, "reply_to: no such message in this thread")
     if 0 < limits.messages_per_thread <= thread.last_seq or _is_past(thread, at):
-        return Refused(Code.THREAD_FULL, f"the thread holds its {limits.messages_per_thread} messages")
+        return Refused(Code.THREAD_FULL, "the thread holds as many messages as it may")
     return _posted(command, given, at, thread)
 
 
@@ -165,7 +162,7 @@ def _message_event(command: PostMessage, message: Message, at: At) -> Event:
     return message_created(command.tenant_id, command.learner_id, command.command_id, at.time, message)
 
 
-_RULES: dict[type[Command], Callable[[Any, Given, At, Limits], Verdict]] = {
+RULES: dict[type[Command], Callable[[Any, Given, At, Limits], Verdict]] = {
     CreateThread: _create_thread,
     PostMessage: _post_message,
 }
