@@ -26,7 +26,7 @@ test: install ## all tests but the long ones, on real servers that they start th
 	$(BIN)/python -m pytest -m "not soak" --cov --cov-report=term
 
 soak: install ## the long tests
-	$(BIN)/python -m pytest -m soak --timeout 0
+	ORACLE_SEED=$${ORACLE_SEED:-random} $(BIN)/python -m pytest -m soak --timeout 0
 
 lint: install ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

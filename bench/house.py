@@ -92,5 +92,5 @@ def _thread(at: Place) -> ThreadWrite:
     created = int(time.time() * 1000) - HOUR_MS
     details = Details("Fractions", "{}", "teacher", created, created)
     micros = created * 1000
-    thread = Thread(at.thread_id, details, Status.LIVE, 0, 0, 0, micros, micros)
+    thread = Thread(at.thread_id, details, Status.LIVE, 0, 0, 0, micros, micros, created)
     return ThreadWrite(key, thread, [], details=True)

@@ -41,15 +41,21 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    environment: Environment = Environment.DEVELOPMENT
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    environment: Environment = Field(
+        Environment.DEVELOPMENT, description="production refuses what only a laptop may have"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what goes to stderr")
 
     kafka_bootstrap_servers: Csv = Field((), description="host:port, comma-separated; unset: an embedded broker")
     kafka_port: Port = Field(9092, description="port of the embedded broker")
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    kafka_sasl_username: str = ""
-    kafka_sasl_password: str = Field("", repr=False)
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how clients reach the brokers"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="with a SASL protocol"
+    )
+    kafka_sasl_username: str = Field("", description="with a SASL protocol")
+    kafka_sasl_password: str = Field("", repr=False, description="with a SASL protocol")
     kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authorities that signed the brokers")
     kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's own certificate")
     kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's own key")
@@ -60,14 +66,14 @@ class Settings(BaseSettings):
     worker_id: str = Field("", description="set: a static, unique member of the group; unset: a dynamic one")
 
     cassandra_contact_points: Csv = Field((), description="hosts, comma-separated; unset: an embedded node")
-    cassandra_port: Port = 9042
-    cassandra_keyspace: str = Field("aivo_chat", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    cassandra_port: Port = Field(9042, description="of every node, the embedded one too")
+    cassandra_keyspace: str = Field("aivo_chat", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="where the tables are")
     cassandra_replication: Annotated[dict[str, int], NoDecode] = Field(
         default_factory=lambda: {"datacenter1": 1}, description="replicas by datacentre, as JSON"
     )
-    cassandra_local_dc: str = "datacenter1"
-    cassandra_username: str = ""
-    cassandra_password: str = Field("", repr=False)
+    cassandra_local_dc: str = Field("datacenter1", description="the datacentre that this process asks")
+    cassandra_username: str = Field("", description="unset: no authentication")
+    cassandra_password: str = Field("", repr=False, description="with CASSANDRA_USERNAME")
 
     redis_url: str = Field("", repr=False, description="counters of the rate limit; unset: each process's memory")
 
@@ -76,23 +82,23 @@ class Settings(BaseSettings):
     jwt_jwks_url: str = Field("", description="file path or http(s) address of the keys of RS256, ES256 and EdDSA")
     jwt_issuer: str = Field("", description="set: `iss` must be this")
     jwt_audience: str = Field("", description="set: `aud` must hold this")
-    jwt_leeway_seconds: int = Field(0, ge=0, le=300)
+    jwt_leeway_seconds: int = Field(0, ge=0, le=300, description="how far clocks may be apart, for `nbf` and `exp`")
 
-    api_host: str = "127.0.0.1"
-    api_port: Port = 8000
+    api_host: str = Field("127.0.0.1", description="where the API and a worker's health listen")
+    api_port: Port = Field(8000, description="port of the API")
     metrics_port: Port = Field(9464, description="a worker's health and metrics")
-    cors_origins: Csv = ()
+    cors_origins: Csv = Field((), description="origins whose pages may read the API, comma-separated")
     rate_limit: int = Field(60, ge=1, description="requests a minute an IP")
-    enable_rate_limiting: bool = True
+    enable_rate_limiting: bool = Field(default=True, description="false: RATE_LIMIT does not count")
     trusted_proxies: Csv = Field((), description="addresses or networks whose X-Forwarded-For counts")
 
-    privacy_enabled: bool = True
-    message_encryption: bool = True
-    event_content: Literal["plain", "sealed"] = "plain"
-    event_format: Literal["avro", "json"] = "avro"
-    content_moderation: bool = False
-    automatic_cleanup: bool = True
-    message_retention_days: int = Field(365, ge=1, le=MAX_RETENTION_DAYS)
+    privacy_enabled: bool = Field(default=True, description="export and erasure")
+    message_encryption: bool = Field(default=True, description="seal content and metadata under each learner's key")
+    event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
+    event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
+    content_moderation: bool = Field(default=False, description="judge content before it is kept")
+    automatic_cleanup: bool = Field(default=True, description="delete what is older than MESSAGE_RETENTION_DAYS")
+    message_retention_days: int = Field(365, ge=1, le=MAX_RETENTION_DAYS, description="of messages and of chat.events")
     message_retention_days_by_tenant: Annotated[dict[str, RetentionDays], NoDecode] = Field(
         default_factory=dict, description='other days for some tenants, as JSON, like {"tenant-1": 90}'
     )

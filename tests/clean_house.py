@@ -10,6 +10,7 @@ from chat import topics
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage import migrate
+from chat.storage.session import Connection
 from chat.topic_specs import Topic
 from tests.records import PARTITIONS, settings_for_tests
 from tests.wait import until
@@ -49,6 +50,17 @@ def _ignore_gone(deletion: Any) -> None:
     error = deletion.exception()
     if error is not None and error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
         raise error
+
+
+def drop_keyspace(settings: Settings) -> None:
+    """Hands back the memory that a keyspace's tables take of a small Cassandra."""
+    asyncio.run(_drop(settings))
+
+
+async def _drop(settings: Settings) -> None:
+    connection = await Connection.open(settings)
+    await connection.run(f"DROP KEYSPACE {settings.cassandra_keyspace}")
+    await connection.close()
 
 
 async def _furnish(settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
-from tests.clean_house import clean_house
+from tests.clean_house import clean_house, drop_keyspace
 from tests.servers import running_servers
 from tests.worker import WorkerProcess
 
@@ -24,9 +24,11 @@ def servers() -> Iterator[Addresses]:
 
 
 @pytest.fixture(scope="module")
-def fresh(servers: Addresses) -> Settings:
+def fresh(servers: Addresses) -> Iterator[Settings]:
     """Settings of a keyspace, a consumer group and topics in which nothing has happened yet."""
-    return clean_house(servers)
+    settings = clean_house(servers)
+    yield settings
+    drop_keyspace(settings)
 
 
 @pytest.fixture
@@ -47,5 +49,6 @@ def start_worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sta
 
 @pytest.fixture(scope="session")
 def seed() -> int:
-    """The seed of a run: ORACLE_SEED where one is to be run again, else a new one."""
-    return int(os.environ.get("ORACLE_SEED") or random.SystemRandom().randrange(10**6))
+    """The seed of a run: ORACLE_SEED where another is wanted (`random`: a new one), else always the same."""
+    chosen = os.environ.get("ORACLE_SEED", "20260115")
+    return random.SystemRandom().randrange(10**6) if chosen == "random" else int(chosen)

@@ -21,7 +21,9 @@ app = typer.Typer(**PLAIN)
 
 @app.command()
 def send(
-    file: Annotated[typer.FileBinaryRead, typer.Argument(help="Commands, one JSON object a line; - is stdin.")] = "-",  # type: ignore[assignment]
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(metavar="FILE", help="One JSON object a line; - is stdin.")
+    ] = "-",  # type: ignore[assignment]
     *,
     token: Annotated[str, typer.Option(envvar="CHAT_TOKEN", help="The JWT to send with.", show_envvar=True)] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcomes and print a line for each.")] = False,

@@ -42,7 +42,7 @@ app = typer.Typer(**PLAIN)
 @app.command()
 def tail(
     *,
-    topic: Annotated[list[Topic], typer.Option(help="Only this topic; repeat it for more.")] = OUTPUT,
+    topic: Annotated[list[Topic], typer.Option(metavar="TOPIC", help="Only this topic; repeat it for more.")] = OUTPUT,
     tenant: Annotated[str, typer.Option(help="Only this tenant's.")] = "",
     learner: Annotated[str, typer.Option(help="Only this learner's.")] = "",
     begin: Annotated[From, typer.Option("--from", help="Begin with the oldest record or with the next.")] = From.LATEST,

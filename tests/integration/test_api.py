@@ -93,7 +93,15 @@ async def _fill(settings: Settings) -> None:
 async def write(store: CassandraStore, key: ThreadKey, messages: list[Message], activity: int = NOW) -> None:
     """One thread with its messages, in the order of the worker's writes."""
     thread = Written(
-        key.thread_id, shown_thread().details, Status.LIVE, len(messages), 1, 1, activity * 1000, activity * 1000
+        key.thread_id,
+        shown_thread().details,
+        Status.LIVE,
+        len(messages),
+        1,
+        1,
+        activity * 1000,
+        activity * 1000,
+        activity,
     )
     rows = [MessageWrite(key, message, NOW * 1000 + message.seq) for message in messages]
     whole = [ThreadWrite(key, thread, rows, details=True)]
@@ -157,13 +165,13 @@ async def test_a_learner_may_have_more_threads_than_the_driver_gives_at_once(hou
     learner = key_of(1, learner="busy").learner
     times = [(NOW + number // 2) * 1000 for number in range(5_100)]
     threads = [
-        Written(uid(7, number), shown_thread().details, Status.LIVE, 0, 1, 1, time, time)
+        Written(uid(7, number), shown_thread().details, Status.LIVE, 0, 1, 1, time, time, time // 1000)
         for number, time in enumerate(times)
     ]
     rows = [ThreadWrite(ThreadKey(learner, one.thread_id), one, [], details=True) for one in threads]
     for start in range(0, len(rows), 50):
         await store.write_list(rows[start : start + 50])
-    listed = sorted((Place(one.last_activity_at, one.thread_id) for one in threads), key=lambda one: one.rank)
+    listed = sorted((Place(one.active_at, one.thread_id) for one in threads), key=lambda one: one.rank)
     history = await HistoryReader.open(connection)
     for start in (0, 5_000):
         found = await history.threads(learner, 100, listed[start - 1] if start else None)

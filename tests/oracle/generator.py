@@ -49,9 +49,11 @@ class Generator:
         return self
 
     def __next__(self) -> Intent:
-        """Each learner has a thread first; then whatever comes."""
+        """Each learner has a thread first, then there is a message; then whatever comes."""
         if len(self._threads) < len(self._learners):
             return self._remember(self._create(self._learners[len(self._threads)]))
+        if not any(one.type == "PostMessage" for one in self._sent[: len(self._learners) + 1]):
+            return self._remember(self._post())
         action = self._random.choices(self._actions, self._weights)[0]
         return self._remember(action())
 
