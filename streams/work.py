@@ -14,11 +14,13 @@ from streams.records import Admitted, DeadLetter, Identity, Record, Refusal
 
 @dataclass(slots=True)
 class Work:
-    """Every list is in the log's order. `deleted` holds threads whose messages and marks are to be removed, each with
+    """Every list is in the log's order. `posts` are new messages, `changes` others' new states. `deleted` holds threads
+    whose messages and marks are to be removed, each with
     the time (ms) of its deletion; `settled` counts records whose effect was deleted since they were applied.
     """
 
-    messages: list[MessageWrite] = field(default_factory=list)
+    posts: list[MessageWrite] = field(default_factory=list)
+    changes: list[MessageWrite] = field(default_factory=list)
     commands: list[CommandWrite] = field(default_factory=list)
     marks: list[MarkWrite] = field(default_factory=list)
     threads: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
@@ -39,6 +41,10 @@ class Work:
         """Notes an event to emit again, and what comes after the commit point, which the first run may have missed."""
         key = thread_of(one.command)
         self.repeated[key] = ThreadWrite(key, repeated.thread, [], details=True)
+        if repeated.message is not None:
+            self.changes.append(MessageWrite(key, repeated.message, repeated.write_time))
+        if repeated.mark is not None:
+            self.marks.append(MarkWrite(key, one.caller.user_id, repeated.mark, repeated.write_time))
         self._note_deletion(one, key, repeated.thread)
         self.events.append((one.record, repeated.event))
 
@@ -57,10 +63,12 @@ class Work:
         before = self.threads.get(key)
         new = before.messages if before else []
         if applied.message is not None:
-            is_new = isinstance(one.command, PostMessage)
-            self.messages.append(MessageWrite(key, applied.message, applied.thread.write_time, is_new))
-            if is_new:
-                new.append(self.messages[-1])
+            write = MessageWrite(key, applied.message, applied.thread.write_time)
+            if isinstance(one.command, PostMessage):
+                self.posts.append(write)
+                new.append(write)
+            else:
+                self.changes.append(write)
         # A repeated thread's list row may lack its details too, whatever is applied to it further on.
         details = key in self.repeated or (before is not None and before.details)
         details = details or applied.thread.details_time == applied.thread.write_time

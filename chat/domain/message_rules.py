@@ -1,5 +1,7 @@
 """What may be done with a message: post, edit and delete it."""
 
+import json
+
 from chat.domain.commands import DeleteMessage, EditMessage, PostMessage
 from chat.domain.events import Cause, message_created, message_deleted, message_updated
 from chat.domain.model import Message, Status, Thread
@@ -68,8 +70,9 @@ def edit_message(command: EditMessage, given: Given, at: At, _limits: Limits) ->
     if was_applied(given, at) and given.thread is not None and given.earlier is not None:
         if message is None:
             return Settled()
-        then = _edited(message, command, given.earlier.outcome, at)
-        return Repeated(given.thread, message_updated(Cause.of(command, at.time), then))
+        metadata, written = json.loads(given.earlier.outcome)
+        then = _edited(message, command, metadata, at)
+        return Repeated(given.thread, message_updated(Cause.of(command, at.time), then), written, then)
     thread = living(given, at)
     if thread is None:
         return THREAD_NOT_FOUND
@@ -79,7 +82,9 @@ def edit_message(command: EditMessage, given: Given, at: At, _limits: Limits) ->
     metadata = message.metadata if command.metadata is None else command.metadata
     after = _edited(message, command, metadata, at)
     event = message_updated(Cause.of(command, at.time), after)
-    return Applied(_touched(thread, at), event, remember(command, given, at, metadata), after)
+    touched = _touched(thread, at)
+    outcome = json.dumps([metadata, touched.write_time], ensure_ascii=False)
+    return Applied(touched, event, remember(command, given, at, outcome), after)
 
 
 def _cannot_edit(command: EditMessage, message: Message | None, at: At) -> Refused | None:
@@ -99,10 +104,11 @@ def _edited(message: Message, command: EditMessage, metadata: str, at: At) -> Me
 def delete_message(command: DeleteMessage, given: Given, at: At, _limits: Limits) -> Verdict:
     """A husk in the message's place: its seq stays, its words go. One's own, or anybody's for who moderates."""
     message = given.message
-    if was_applied(given, at) and given.thread is not None:
+    if was_applied(given, at) and given.thread is not None and given.earlier is not None:
         if message is None:
             return Settled()
-        return Repeated(given.thread, message_deleted(Cause.of(command, at.time), message, at.sender))
+        event = message_deleted(Cause.of(command, at.time), message, at.sender)
+        return Repeated(given.thread, event, json.loads(given.earlier.outcome), _husk(message, at))
     thread = living(given, at)
     if thread is None:
         return THREAD_NOT_FOUND
@@ -110,9 +116,14 @@ def delete_message(command: DeleteMessage, given: Given, at: At, _limits: Limits
         return MESSAGE_NOT_FOUND
     if message.sender_id != at.sender and not at.moderates:
         return Refused(Code.FORBIDDEN, "the message is somebody else's")
-    husk = message._replace(content=None, metadata="{}", updated_at=at.time, deleted_at=at.time)
-    event = message_deleted(Cause.of(command, at.time), husk, at.sender)
-    return Applied(_touched(thread, at), event, remember(command, given, at), husk)
+    event = message_deleted(Cause.of(command, at.time), message, at.sender)
+    touched = _touched(thread, at)
+    remembered = remember(command, given, at, json.dumps(touched.write_time))
+    return Applied(touched, event, remembered, _husk(message, at))
+
+
+def _husk(message: Message, at: At) -> Message:
+    return message._replace(content=None, metadata="{}", updated_at=at.time, deleted_at=at.time)
 
 
 def _touched(thread: Thread, at: At) -> Thread:

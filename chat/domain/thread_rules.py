@@ -87,9 +87,10 @@ def mark_read(command: MarkRead, given: Given, at: At, _limits: Limits) -> Verdi
     """How far the sender has read: a mark only goes forward, and one behind it is applied and leaves it there."""
     cause = Cause.of(command, at.time)
     if was_applied(given, at) and given.thread is not None and given.earlier is not None:
-        if given.mark is None:
+        if given.thread.status is Status.DELETED and given.mark is None:
             return Settled()
-        return Repeated(given.thread, thread_read(cause, command.thread_id, at.sender, int(given.earlier.outcome)))
+        mark, written = json.loads(given.earlier.outcome)
+        return Repeated(given.thread, thread_read(cause, command.thread_id, at.sender, mark), written, mark=mark)
     thread = living(given, at)
     if thread is None:
         return THREAD_NOT_FOUND
@@ -98,4 +99,4 @@ def mark_read(command: MarkRead, given: Given, at: At, _limits: Limits) -> Verdi
     mark = max(command.seq, given.mark or 0)
     after = thread._replace(position=at.position, write_time=write_time(thread, at))
     event = thread_read(cause, command.thread_id, at.sender, mark)
-    return Applied(after, event, remember(command, given, at, str(mark)), mark=mark)
+    return Applied(after, event, remember(command, given, at, json.dumps([mark, after.write_time])), mark=mark)

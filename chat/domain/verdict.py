@@ -62,10 +62,15 @@ class Applied(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """A record that was applied in an earlier run: nothing changes, its event is emitted once more."""
+    """A record that was applied in an earlier run, which may have died before all was written that comes after its
+    commit point: the message or mark that it changed is written again, as of `write_time`, and its event emitted.
+    """
 
     thread: Thread
     event: Event
+    write_time: int = 0
+    message: Message | None = None
+    mark: int | None = None
 
 
 class Settled(NamedTuple):

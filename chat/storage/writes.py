@@ -17,12 +17,11 @@ class CommandWrite(NamedTuple):
 
 
 class MessageWrite(NamedTuple):
-    """A message with its `write_time` (microseconds); `is_new` where it was just posted."""
+    """A message with its `write_time` (microseconds)."""
 
     key: ThreadKey
     message: Message
     write_time: int
-    is_new: bool = True
 
 
 class MarkWrite(NamedTuple):

@@ -1,5 +1,6 @@
 """Properties of the way of a command, over any log."""
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -159,3 +160,52 @@ def test_seq_has_no_gap(commands: Drawn, size: int) -> None:
         seqs = sorted(seq for thread, seq in world.store.messages if thread == key)
         alive = written.value.status is Status.LIVE
         assert seqs == (list(range(1, written.value.last_seq + 1)) if alive else [])
+
+
+class _Crash(BaseException):
+    """The end of the process."""
+
+
+class _Mortal:
+    """Dies at its `life`-th call, after the call has had its effect."""
+
+    def __init__(self, inner: Any, calls: dict[str, int]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return self._dying(found) if name in WRITES else found
+
+    def _dying(self, call: Any) -> Any:
+        async def once(*values: Any) -> Any:
+            result = await call(*values)
+            self._calls["left"] -= 1
+            if self._calls["left"] == 0:
+                raise _Crash
+            return result
+
+        return once
+
+
+WRITES = frozenset({"write_messages", "commit", "write_list", "purge", "publish", "claim"})
+
+
+@settings(max_examples=200, deadline=None)
+@given(LOGS, st.integers(1, 12), st.integers(1, 12), st.integers(1, 60))
+def test_a_crash_anywhere_changes_nothing(commands: Drawn, size: int, again: int, life: int) -> None:
+    """Died after any write, and read again with other chunks, the log leads to the same rows, events and refusals."""
+    log = _log(commands)
+    whole, broken = World(), World()
+    whole.run(log.records, size)
+    store, publisher = broken.store, broken.publisher
+    calls = {"left": life}
+    broken.store, broken.publisher = _Mortal(store, calls), _Mortal(publisher, calls)  # type: ignore[assignment]
+    with suppress(_Crash):
+        broken.run(log.records, size)
+    broken.store, broken.publisher = store, publisher
+    broken.run(log.records, again)
+    assert _state(broken) == _state(whole)
+    assert set(_ids(broken)) == set(_ids(whole))
+    assert _compacted(broken) == _compacted(whole)
+    assert _refused(broken) == _refused(whole)
