@@ -1,6 +1,7 @@
 """The history of a Cassandra that may not be there yet: until then, every question raises `StorageUnavailable`."""
 
 import asyncio
+from collections.abc import Collection
 
 import structlog
 
@@ -64,6 +65,9 @@ class LateHistory:
 
     async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
         return await self._reader.threads(learner, limit, after)
+
+    async def marks(self, learner: LearnerId, user_id: str, thread_ids: Collection[str]) -> dict[str, int]:
+        return await self._reader.marks(learner, user_id, thread_ids)
 
     async def last_seq(self, key: ThreadKey) -> int | None:
         return await self._reader.last_seq(key)

@@ -43,7 +43,7 @@ def thread(learner: LearnerId, shown: ShownThread, read_seq: int = 0) -> dict[st
         "last_seq": shown.last_seq,
         "last_activity_at": time(shown.last_activity_at),
         "read_seq": read_seq,
-        "unread": shown.last_seq - read_seq,
+        "unread": max(0, shown.last_seq - read_seq),
     }
 
 

@@ -1,5 +1,6 @@
 """Threads: a learner's list, and one of them."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -33,7 +34,10 @@ async def list_threads(
     found = await side.history.threads(learner, limit + 1, after)
     last = found[limit - 1] if len(found) > limit else None
     next_cursor = await side.cursors.seal(listing, (last.last_activity_at, last.thread_id)) if last else None
-    return Json({"items": [render(learner, one) for one in found[:limit]], "next_cursor": next_cursor})
+    shown = found[:limit]
+    marks = await side.history.marks(learner, caller.user_id, [one.thread_id for one in shown]) if shown else {}
+    items = [render(learner, one, marks.get(one.thread_id, 0)) for one in shown]
+    return Json({"items": items, "next_cursor": next_cursor})
 
 
 @router.get("/{thread_id}", response_class=Json, responses=documented(Thread))
@@ -41,7 +45,7 @@ async def get_thread(request: Request, caller: ThreadReader, thread_id: str) -> 
     """One thread, with the caller's own read mark."""
     history = read_side(request).history
     key = await visible_thread(history, caller, thread_id)
-    shown = await history.thread(key)
+    shown, marks = await asyncio.gather(history.thread(key), history.marks(key.learner, caller.user_id, [thread_id]))
     if shown is None:
         raise NotVisible
-    return Json(render(key.learner, shown))
+    return Json(render(key.learner, shown, marks.get(thread_id, 0)))

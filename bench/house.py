@@ -16,8 +16,9 @@ from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from chat.settings import Settings, load
 from chat.storage import migrate
+from chat.storage.cassandra_store import CassandraStore
 from chat.storage.session import Connection
-from chat.storage.store import CassandraStore, ThreadWrite
+from chat.storage.writes import ThreadWrite
 from chat.topic_specs import Topic
 
 PARTITIONS = 8
@@ -68,7 +69,7 @@ async def _furnish(settings: Settings) -> None:
     await topics.apply(settings)
     connection = await Connection.open(settings)
     try:
-        store = await CassandraStore.open(connection, retention=1)
+        store = await CassandraStore.open(connection, lambda _tenant: 1)
         threads = [_thread(one) for workload in WORKLOADS for one in places(workload)]
         for start in range(0, len(threads), AT_ONCE):
             await store.commit(threads[start : start + AT_ONCE])
@@ -91,5 +92,5 @@ def _thread(at: Place) -> ThreadWrite:
     created = int(time.time() * 1000) - HOUR_MS
     details = Details("Fractions", "{}", "teacher", created, created)
     micros = created * 1000
-    thread = Thread(at.thread_id, details, Status.LIVE, 0, 0, 0, micros, micros)
+    thread = Thread(at.thread_id, details, Status.LIVE, 0, 0, 0, micros, micros, created)
     return ThreadWrite(key, thread, [], details=True)

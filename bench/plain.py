@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import fastavro
 
 import schemas
-from chat.domain.events import Event, message_created
+from chat.domain.events import Cause, Event, message_created
 from chat.domain.model import Message
 from chat.settings import Settings
 from chat.tokens import TokenVerifier
@@ -42,9 +42,8 @@ class Post(NamedTuple):
     def event(self) -> Event:
         """Its event."""
         command = self.command
-        return message_created(
-            command["tenant_id"], command["learner_id"], command["command_id"], self.time, self.message
-        )
+        cause = Cause(command["tenant_id"], command["learner_id"], command["command_id"], self.time)
+        return message_created(cause, self.message)
 
 
 class Reader:

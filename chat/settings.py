@@ -17,6 +17,8 @@ from chat.errors import BadSetting
 ASYMMETRIC = frozenset({"RS256", "ES256", "EdDSA"})
 MADE_UP_SECRET = "made-up:"  # noqa: S105 - the mark of a secret that `chat up` made for itself
 Csv = Annotated[tuple[str, ...], NoDecode]
+MAX_RETENTION_DAYS = 3_650  # Cassandra refuses a time to live that ends after 2038
+RetentionDays = Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -96,8 +98,10 @@ class Settings(BaseSettings):
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")
     automatic_cleanup: bool = Field(default=True, description="delete what is older than MESSAGE_RETENTION_DAYS")
-    # Cassandra refuses a time to live that ends after 2038.
-    message_retention_days: int = Field(365, ge=1, le=3_650, description="of messages and of chat.events")
+    message_retention_days: int = Field(365, ge=1, le=MAX_RETENTION_DAYS, description="of messages and of chat.events")
+    message_retention_days_by_tenant: Annotated[dict[str, RetentionDays], NoDecode] = Field(
+        default_factory=dict, description='other days for some tenants, as JSON, like {"tenant-1": 90}'
+    )
     max_messages_per_thread: int = Field(1000, ge=0, description="0: no limit")
 
     @field_validator("*", mode="before")
@@ -107,15 +111,15 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("cassandra_replication", mode="before")
+    @field_validator("cassandra_replication", "message_retention_days_by_tenant", mode="before")
     @classmethod
-    def _replication(cls, value: Any) -> Any:
+    def _objects(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value)
         except json.JSONDecodeError as error:
-            raise ValueError('must be JSON by datacentre, like {"datacenter1": 3}') from error
+            raise ValueError('must be a JSON object, like {"datacenter1": 3}') from error
 
     @model_validator(mode="after")
     def _keys(self) -> Self:
@@ -140,15 +144,17 @@ class Settings(BaseSettings):
             raise ValueError("JWT_SECRET_KEY: a made-up secret is for development; set one of your own")
         return self
 
+    def retention_seconds(self, tenant_id: str) -> int:
+        """How long a tenant's messages are kept."""
+        return self.message_retention_days_by_tenant.get(tenant_id, self.message_retention_days) * 86_400
+
     @cached_property
     def algorithms(self) -> tuple[str, ...]:
         """The signature algorithms a token may name."""
         return self.jwt_algorithms or (tuple(sorted(ASYMMETRIC)) if self.jwt_jwks_url else ("HS256",))
 
 
-_CSV_FIELDS = frozenset(name for name, field in Settings.model_fields.items() if NoDecode in field.metadata) - {
-    "cassandra_replication"
-}
+_CSV_FIELDS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation == tuple[str, ...])
 
 
 def load(**overrides: Any) -> Settings:

@@ -1,62 +1,22 @@
-"""Admitted commands → what a chunk writes and says, judged one after the other in the log's order."""
+"""Admitted commands → verdicts, judged one after the other in the log's order."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from chat.domain.apply import Applied, At, Given, Limits, Repeated, Verdict, apply
+from chat.domain.apply import apply
 from chat.domain.commands import Command, CreateThread, body
-from chat.domain.events import Event
 from chat.domain.model import ThreadKey
 from chat.domain.position import position
+from chat.domain.principal import Permission
+from chat.domain.verdict import Applied, At, Given, Limits, Repeated, Settled, Verdict
 from chat.domain.verdicts import Refused
-from chat.storage.store import CommandWrite, MessageWrite, Store, ThreadWrite
+from chat.storage.store import Store
 from streams.facts import Facts, gather, learner_of, thread_of
 from streams.memory import Memory, ThreadMemory
-from streams.records import Admitted, DeadLetter, Identity, Record, Refusal
+from streams.records import Admitted
 from streams.waiting import Waiting
-
-
-@dataclass(slots=True)
-class Work:
-    """What a chunk leads to; every list is in the log's order."""
-
-    messages: list[MessageWrite] = field(default_factory=list)
-    commands: list[CommandWrite] = field(default_factory=list)
-    threads: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
-    repeated: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
-    events: list[tuple[Record, Event]] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-
-    def refuse(self, one: Admitted, refused: Refused) -> None:
-        """Notes a refusal."""
-        command = one.command
-        identity = Identity(command.command_id, command.tenant_id, command.learner_id)
-        self.refusals.append(Refusal(one.record, identity, refused))
-
-    def repeat(self, one: Admitted, repeated: Repeated) -> None:
-        """Notes an event to emit again, and that the thread's list row may never have been written."""
-        key = thread_of(one.command)
-        self.repeated[key] = ThreadWrite(key, repeated.thread, [], details=True)
-        self.events.append((one.record, repeated.event))
-
-    def apply(self, one: Admitted, applied: Applied) -> None:
-        """Notes everything that an applied command writes."""
-        key, after = thread_of(one.command), applied.thread
-        self.commands.append(CommandWrite(key.learner, one.command.command_id, applied.remembered, after.write_time))
-        self._thread(key, applied)
-        self.events.append((one.record, applied.event))
-
-    def _thread(self, key: ThreadKey, applied: Applied) -> None:
-        before = self.threads.get(key)
-        messages = before.messages if before else []
-        if applied.message is not None:
-            messages.append(MessageWrite(key, applied.message, applied.thread.write_time))
-            self.messages.append(messages[-1])
-        # A repeated thread's list row may lack its details too, whatever is applied to it further on.
-        details = applied.message is None or key in self.repeated or (before is not None and before.details)
-        self.threads[key] = ThreadWrite(key, applied.thread, messages, details)
+from streams.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +57,12 @@ class Judge:
             facts.remembered.get((key.learner, command.command_id)),
             self._digest(command),
             facts.seqs[key],
-            thread_id_taken=not facts.claims.get(key, True),
+            not facts.claims.get(key, True),
+            facts.target(command),
+            facts.marks.get((key, one.caller.user_id)),
         )
-        at = At(self._position(one), one.record.timestamp, one.caller.user_id)
+        moderates = Permission.MESSAGES_MODERATE in one.caller.permissions
+        at = At(self._position(one), one.record.timestamp, one.caller.user_id, moderates)
         return apply(command, given, at, self.limits)
 
     def _note(self, one: Admitted, verdict: Verdict, memory: Memory, facts: Facts, work: Work) -> None:
@@ -108,9 +71,11 @@ class Judge:
         elif isinstance(verdict, Repeated):
             work.repeat(one, verdict)
             memory[learner_of(one.command)].commands.add(one.command.command_id)
+        elif isinstance(verdict, Settled):
+            work.settled += 1
         else:
             work.apply(one, verdict)
-            _learn(one.command, verdict, memory, facts)
+            _learn(one, verdict, memory, facts)
 
     def _digest(self, command: Command) -> bytes:
         """A keyed hash of all that a producer said, so that nobody reads a body out of what is remembered."""
@@ -121,12 +86,14 @@ def _held(memory: Memory, key: ThreadKey) -> ThreadMemory:
     return memory[key.learner].threads[key.thread_id]
 
 
-def _learn(command: Command, applied: Applied, memory: Memory, facts: Facts) -> None:
-    key = thread_of(command)
+def _learn(one: Admitted, applied: Applied, memory: Memory, facts: Facts) -> None:
+    key, command = thread_of(one.command), one.command
     held = _held(memory, key)
     held.thread = applied.thread
-    facts.remembered[key.learner, command.command_id] = applied.remembered
     memory[key.learner].commands.add(command.command_id)
+    facts.remembered[key.learner, command.command_id] = applied.remembered
+    if applied.mark is not None:
+        facts.marks[key, one.caller.user_id] = applied.mark
     if applied.message is not None:
         held.messages.add(applied.message.message_id)
-        facts.seqs[key][applied.message.message_id] = applied.message.seq
+        facts.learn(key, applied.message)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from chat.domain.apply import RULES
 from chat.domain.authorise import authorise
 from chat.domain.commands import PostMessage
 from chat.domain.partition import learner_key, partition_of
@@ -26,9 +25,7 @@ class Gate:
         caller = self._caller(decoded.record)
         if isinstance(caller, Refused):
             return Refusal(decoded.record, decoded.identity, caller)
-        refused = (
-            self._place(decoded, caller) or _permission(decoded, caller) or _available(decoded) or _limits(decoded)
-        )
+        refused = self._place(decoded, caller) or _permission(decoded, caller) or _limits(decoded)
         if refused is not None or decoded.command is None:
             return Refusal(decoded.record, decoded.identity, refused or Refused(Code.INVALID, "the record is invalid"))
         return Admitted(decoded.record, decoded.command, caller)
@@ -70,12 +67,6 @@ def _permission(decoded: Decoded, caller: Principal) -> Refused | None:
     command = decoded.command
     message_type = command.message_type if isinstance(command, PostMessage) else None
     return authorise(caller, decoded.type, decoded.identity.learner_id, message_type)
-
-
-def _available(decoded: Decoded) -> Refused | None:
-    if decoded.command is None or type(decoded.command) in RULES:
-        return None
-    return Refused(Code.DISABLED, "this type of command is not available")
 
 
 def _limits(decoded: Decoded) -> Refused | None:

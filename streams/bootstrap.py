@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import schemas
 from chat import topics
-from chat.domain.apply import Limits
+from chat.domain.verdict import Limits
 from chat.settings import Settings
 from chat.storage import migrate
+from chat.storage.cassandra_store import CassandraStore
 from chat.storage.session import Connection
-from chat.storage.store import CassandraStore
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp, make_app
 from streams.apply import Judge
@@ -18,8 +18,6 @@ from streams.lane import CommandWay, Way
 from streams.lanes import Lanes
 from streams.publish import Publisher
 from streams.waiting import Waiting
-
-DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,7 @@ async def build(settings: Settings, servers: Servers, waiting: Waiting) -> Worke
 
 async def command_way(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Way:
     """How a chunk of commands goes."""
-    retention = settings.message_retention_days * DAY
-    rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, retention))
+    rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, settings.retention_seconds))
     secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
     limits = Limits(settings.max_messages_per_thread)
     judge = Judge(rows, waiting, limits, secret, servers.epoch)

@@ -32,7 +32,7 @@ from streams.chunk import Chunk, chunks
 MAX_DEPTH = 2
 """Chunks of a partition under way: one at work and one at hand. This bound is the back-pressure."""
 
-FETCH_WAIT_MS = 100
+FETCH_WAIT_MS = 20
 """How long the broker holds an empty fetch: a partition that is drained meanwhile waits as long."""
 
 QUIESCE = 5.0

@@ -9,9 +9,9 @@ import schemas
 from chat.domain.events import Event
 from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
-from streams.apply import Work
 from streams.publish import Outgoing, Publisher
 from streams.records import DeadLetter, Record, Refusal
+from streams.work import Work
 
 _CONTINUED = ("correlation-id", "traceparent")
 Headers = list[tuple[str, bytes]]
@@ -43,6 +43,12 @@ class Emitter:
             destination, outgoing = self._refusal(refusal)
             batches.setdefault(destination, []).append(outgoing)
         await asyncio.gather(*(self._publish(*batch) for batch in batches.items()))
+
+    async def tombstone(self, partition: int, keys: Sequence[str], time: int) -> None:
+        """Puts a Kafka tombstone for each key on the events; `time` in milliseconds."""
+        if keys:
+            records = [Outgoing(key.encode(), None, time, []) for key in keys]
+            await self.publisher.publish(Topic.EVENTS, partition, records)
 
     async def _publish(self, destination: Destination, records: Sequence[Outgoing]) -> None:
         await self.publisher.publish(destination.topic, destination.partition, records)

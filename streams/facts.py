@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from chat.domain.apply import Remembered
-from chat.domain.commands import Command, CreateThread, PostMessage
-from chat.domain.model import FIRST_GENERATION, LearnerId, ThreadKey
+from chat.domain.commands import Command, CreateThread, DeleteMessage, EditMessage, MarkRead, PostMessage
+from chat.domain.model import FIRST_GENERATION, LearnerId, Message, ThreadKey
 from chat.domain.position import position
-from chat.storage.store import Store
+from chat.domain.verdict import Remembered
+from chat.storage.store import MarkKey, Store
 from streams.memory import Memory
 from streams.records import Admitted
 
@@ -31,7 +31,20 @@ class Facts:
     def __init__(self) -> None:
         self.remembered: dict[CommandKey, Remembered] = {}
         self.seqs: defaultdict[ThreadKey, dict[str, int]] = defaultdict(dict)
+        self.messages: dict[tuple[ThreadKey, str], Message] = {}
+        self.marks: dict[MarkKey, int] = {}
         self.claims: dict[ThreadKey, bool] = {}
+
+    def target(self, command: Command) -> Message | None:
+        """The message that a command wants to change."""
+        if not isinstance(command, EditMessage | DeleteMessage):
+            return None
+        return self.messages.get((thread_of(command), command.message_id))
+
+    def learn(self, key: ThreadKey, message: Message) -> None:
+        """Notes what a command of the chunk made of a message."""
+        self.seqs[key][message.message_id] = message.seq
+        self.messages[key, message.message_id] = message
 
 
 async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted], epoch: int) -> Facts:
@@ -43,7 +56,9 @@ async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted], epo
     await _load(store, memory, commands)
     facts = Facts()
     await asyncio.gather(
-        _find_commands(store, memory, admitted, epoch, facts), _find_messages(store, memory, commands, facts)
+        _find_commands(store, memory, admitted, epoch, facts),
+        _find_messages(store, memory, commands, facts),
+        _find_marks(store, admitted, facts),
     )
     await _claim(store, memory, commands, facts)
     return facts
@@ -85,19 +100,41 @@ def _is_past(memory: Memory, one: Admitted, epoch: int) -> bool:
 async def _find_messages(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:
     wanted: defaultdict[ThreadKey, set[str]] = defaultdict(set)
     for command in commands:
-        if isinstance(command, PostMessage):
-            key = thread_of(command)
-            wanted[key].update(_uncertain(memory, key, command))
+        key = thread_of(command)
+        held = memory[key.learner].threads[key.thread_id].messages
+        wanted[key].update(one for one in _named(command) if held.may_hold(one))
     questions = {key: ids for key, ids in wanted.items() if ids}
     if questions:
         for (key, message_id), seq in (await store.find_messages(questions)).items():
             facts.seqs[key][message_id] = seq
+        await _read_targets(store, commands, facts)
 
 
-def _uncertain(memory: Memory, key: ThreadKey, command: PostMessage) -> set[str]:
-    messages = memory[key.learner].threads[key.thread_id].messages
-    ids = {command.message_id} if command.reply_to is None else {command.message_id, command.reply_to}
-    return {one for one in ids if messages.may_hold(one)}
+def _named(command: Command) -> Iterator[str]:
+    """The message ids that a command names."""
+    if isinstance(command, PostMessage | EditMessage | DeleteMessage):
+        yield command.message_id
+    if isinstance(command, PostMessage) and command.reply_to is not None:
+        yield command.reply_to
+
+
+async def _read_targets(store: Store, commands: Sequence[Command], facts: Facts) -> None:
+    """The messages that are to be changed, where the row at their seq is still theirs."""
+    places = {
+        (key, seq): command.message_id
+        for command in commands
+        if isinstance(command, EditMessage | DeleteMessage)
+        and (seq := facts.seqs[key := thread_of(command)].get(command.message_id))
+    }
+    for (key, seq), message in (await store.read_messages(places)).items() if places else ():
+        if message.message_id == places[key, seq]:
+            facts.messages[key, message.message_id] = message
+
+
+async def _find_marks(store: Store, admitted: Sequence[Admitted], facts: Facts) -> None:
+    wanted = {(thread_of(one.command), one.caller.user_id) for one in admitted if isinstance(one.command, MarkRead)}
+    if wanted:
+        facts.marks.update(await store.read_marks(wanted))
 
 
 async def _claim(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:

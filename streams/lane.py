@@ -12,15 +12,17 @@ from typing import Protocol
 
 from chat.metrics import CHUNK_RECORDS, COMMAND_SECONDS, OUTCOMES
 from chat.storage.store import Store
-from streams.apply import Judge, Work
+from streams.apply import Judge
 from streams.authorise import Gate
 from streams.chunk import Chunk
 from streams.decode import decode
 from streams.emit import Emitter
 from streams.memory import Memory
+from streams.purge import Deletion, purge
 from streams.records import Admitted, DeadLetter, Record, Refusal
 from streams.store import store
 from streams.waiting import Waiting
+from streams.work import Work
 
 Acknowledge = Callable[[], object]
 
@@ -53,6 +55,8 @@ class CommandWay:
         """Rows before events: when an event can be read, every read shows its effect."""
         await store(self.rows, self.waiting, work)
         await self.emitter.emit(chunk.tp.partition, work)
+        for key, (thread, at) in work.deleted.items():
+            await purge(self.rows, self.emitter, self.waiting, Deletion(key, thread, at, chunk.tp.partition))
 
     def _admit(self, records: Sequence[Record], work: Work) -> list[Admitted]:
         admitted = []

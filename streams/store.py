@@ -1,21 +1,25 @@
 """What a chunk writes, in the order that makes a crash between any two steps harmless.
 
-1. Message rows and remembered commands: nobody sees them yet.
+1. New messages and remembered commands: nobody sees a post beyond `last_seq`, and a command counts only when its thread
+   has come so far.
 2. `thread_log`: the commit point.
-3. List rows. A crash before this step is mended when the record is read again and found applied.
+3. Changed messages, marks and list rows. None of it may be written before, else a second run would judge by its own
+   effects. A crash before or within this step is mended when the record is read again and found applied.
 """
 
 from chat.storage.store import Store
-from streams.apply import Work
 from streams.waiting import Waiting
+from streams.work import Work
 
 
 async def store(rows: Store, waiting: Waiting, work: Work) -> None:
     """Makes `work` durable, however long Cassandra is away."""
-    if work.messages or work.commands:
-        await waiting.until_served(lambda: rows.write_messages(work.messages, work.commands))
+    if work.commands:
+        await waiting.until_served(lambda: rows.write_messages(work.posts, work.commands))
     if work.threads:
         await waiting.until_served(lambda: rows.commit(list(work.threads.values())))
+    if work.changes or work.marks:
+        await waiting.until_served(lambda: rows.write_messages(work.changes, (), work.marks))
     listed = list({**work.repeated, **work.threads}.values())
     if listed:
         await waiting.until_served(lambda: rows.write_list(listed))

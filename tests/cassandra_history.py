@@ -13,7 +13,8 @@ from chat.storage.session import Connection
 
 OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?) IF NOT EXISTS"
 LOG = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, status, title, metadata, created_by,
-    created_at, updated_at, last_seq, position, write_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    created_at, updated_at, last_seq, position, write_time, active_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 LISTED = """INSERT INTO threads (tenant_id, learner_id, generation, thread_id, title, metadata, created_by, created_at,
     updated_at, last_seq, last_activity_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 SEQ = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, message_id, seq)
@@ -26,7 +27,9 @@ DELETED = """UPDATE thread_log SET status = ? WHERE tenant_id = ? AND learner_id
 UNLISTED = "DELETE FROM threads WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ?"
 EXPIRED = """DELETE FROM messages WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ?
     AND bucket = ? AND seq <= ?"""
-WRITES = (OWNER, LOG, LISTED, SEQ, MESSAGE, DELETED, UNLISTED, EXPIRED)
+MARK = """INSERT INTO read_marks (tenant_id, learner_id, generation, user_id, thread_id, seq)
+    VALUES (?, ?, ?, ?, ?, ?)"""
+WRITES = (MARK, OWNER, LOG, LISTED, SEQ, MESSAGE, DELETED, UNLISTED, EXPIRED)
 
 
 class CassandraHistory(HistoryReader):
@@ -48,7 +51,7 @@ class CassandraHistory(HistoryReader):
         activity = thread.last_activity_at
         tenant_id, learner_id, generation = key.learner
         await self._write(OWNER, tenant_id, uuid.UUID(key.thread_id), learner_id, generation)
-        await self._write(LOG, *_values(key), Status.LIVE, *told, 1, activity * 1000 + 999)
+        await self._write(LOG, *_values(key), Status.LIVE, *told, 1, activity * 1000 + 999, activity)
         await self._write(LISTED, *_values(key), *told, activity)
 
     async def put_message(self, key: ThreadKey, message: Message) -> None:
@@ -60,6 +63,10 @@ class CassandraHistory(HistoryReader):
         rows = [(self._writes[MESSAGE], (*_values(key), *_row(message))) for message in messages]
         seqs = [(self._writes[SEQ], (*row[1][:4], row[1][6], row[1][5])) for row in rows]
         await self._connection.execute_all(rows + seqs)
+
+    async def put_mark(self, key: ThreadKey, user_id: str, seq: int) -> None:
+        """Notes how far a user has read."""
+        await self._write(MARK, *key.learner, user_id, uuid.UUID(key.thread_id), seq)
 
     async def expire(self, key: ThreadKey, seq: int) -> None:
         """Takes the messages 1 … `seq` away, as their time to live does."""

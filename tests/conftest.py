@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
@@ -14,6 +15,13 @@ from tests.servers import running_servers
 from tests.worker import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """A test that configures the logs does so for itself alone."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

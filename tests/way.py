@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from faust.types import TP
 
 import schemas
-from chat.domain.apply import Limits
+from chat.domain.verdict import Limits
 from chat.storage.memory import MemoryStore
 from streams.apply import Judge
 from streams.authorise import Gate
@@ -34,8 +34,8 @@ class MemoryPublisher:
         return [one for (name, _), records in sorted(self.topics.items()) if name == topic for one in records]
 
     def decoded(self, topic: str) -> list[schemas.Record]:
-        """Everything on a topic, decoded."""
-        return [schemas.decode(one.value or b"") for one in self.records(topic)]
+        """Everything on a topic but Kafka tombstones, decoded."""
+        return [schemas.decode(one.value) for one in self.records(topic) if one.value is not None]
 
 
 @dataclass

@@ -3,8 +3,9 @@
 import hashlib
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+from chat.domain.commands import Command
 from chat.domain.model import Message, Thread
 
 NAMESPACE = uuid.UUID("8d5b6a52-0c0b-5d5e-9f43-6f1f0c1b7a10")
@@ -39,21 +40,63 @@ def event_id(tenant_id: str, learner_id: str, command_id: str, event_type: str) 
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def thread_key(tenant_id: str, learner_id: str, thread_id: str) -> str:
-    """The record key of a thread's events."""
-    return f"{tenant_id}/{learner_id}/{thread_id}"
+class Cause(NamedTuple):
+    """The command that an event follows from; `at` is its time in milliseconds."""
+
+    tenant_id: str
+    learner_id: str
+    command_id: str
+    at: int
+
+    @classmethod
+    def of(cls, command: Command, at: int) -> Self:
+        """The cause that `command` is."""
+        return cls(command.tenant_id, command.learner_id, command.command_id, at)
+
+    def key(self, *parts: str) -> str:
+        """The record key of one of the learner's entities."""
+        return "/".join((self.tenant_id, self.learner_id, *parts))
 
 
-def thread_created(tenant_id: str, learner_id: str, command_id: str, at: int, thread: Thread) -> Event:
-    """CHAT_THREAD_CREATED, with the thread's whole state; `at` is the command's time in milliseconds."""
-    key = thread_key(tenant_id, learner_id, thread.thread_id)
-    return _event("CHAT_THREAD_CREATED", key, (tenant_id, learner_id, command_id, at), _thread_data(thread))
+def thread_created(cause: Cause, thread: Thread) -> Event:
+    """CHAT_THREAD_CREATED, with the thread's whole state."""
+    return _event("CHAT_THREAD_CREATED", cause.key(thread.thread_id), cause, _thread_data(thread))
 
 
-def message_created(tenant_id: str, learner_id: str, command_id: str, at: int, message: Message) -> Event:
-    """CHAT_MESSAGE_CREATED, with the message's whole state; `at` is the command's time in milliseconds."""
-    key = f"{thread_key(tenant_id, learner_id, message.thread_id)}/{message.message_id}"
-    return _event("CHAT_MESSAGE_CREATED", key, (tenant_id, learner_id, command_id, at), _message_data(message))
+def thread_updated(cause: Cause, thread: Thread) -> Event:
+    """CHAT_THREAD_UPDATED, with the thread's whole state."""
+    return _event("CHAT_THREAD_UPDATED", cause.key(thread.thread_id), cause, _thread_data(thread))
+
+
+def thread_deleted(cause: Cause, thread_id: str, deleted_by: str) -> Event:
+    """CHAT_THREAD_DELETED."""
+    data = {"thread_id": thread_id, "deleted_by": deleted_by}
+    return _event("CHAT_THREAD_DELETED", cause.key(thread_id), cause, data)
+
+
+def thread_read(cause: Cause, thread_id: str, user_id: str, seq: int) -> Event:
+    """CHAT_THREAD_READ; `seq` is the mark as it stands then."""
+    data = {"thread_id": thread_id, "user_id": user_id, "seq": seq}
+    return _event("CHAT_THREAD_READ", cause.key(thread_id, "read", user_id), cause, data)
+
+
+def message_created(cause: Cause, message: Message) -> Event:
+    """CHAT_MESSAGE_CREATED, with the message's whole state."""
+    key = cause.key(message.thread_id, message.message_id)
+    return _event("CHAT_MESSAGE_CREATED", key, cause, _message_data(message))
+
+
+def message_updated(cause: Cause, message: Message) -> Event:
+    """CHAT_MESSAGE_UPDATED, with the message's whole state."""
+    key = cause.key(message.thread_id, message.message_id)
+    return _event("CHAT_MESSAGE_UPDATED", key, cause, _message_data(message))
+
+
+def message_deleted(cause: Cause, message: Message, deleted_by: str) -> Event:
+    """CHAT_MESSAGE_DELETED."""
+    ids = {"message_id": message.message_id, "thread_id": message.thread_id}
+    key = cause.key(message.thread_id, message.message_id)
+    return _event("CHAT_MESSAGE_DELETED", key, cause, {**ids, "seq": message.seq, "deleted_by": deleted_by})
 
 
 def _thread_data(thread: Thread) -> dict[str, Any]:
@@ -75,15 +118,14 @@ def _message_data(message: Message) -> dict[str, Any]:
     }
 
 
-def _event(event_type: str, key: str, cause: tuple[str, str, str, int], data: dict[str, Any]) -> Event:
-    tenant_id, learner_id, command_id, at = cause
+def _event(event_type: str, key: str, cause: Cause, data: dict[str, Any]) -> Event:
     fields = {
-        "event_id": event_id(tenant_id, learner_id, command_id, event_type),
+        "event_id": event_id(cause.tenant_id, cause.learner_id, cause.command_id, event_type),
         "event_type": event_type,
-        "tenant_id": tenant_id,
-        "learner_id": learner_id,
-        "timestamp": at,
-        "command_id": command_id,
+        "tenant_id": cause.tenant_id,
+        "learner_id": cause.learner_id,
+        "timestamp": cause.at,
+        "command_id": cause.command_id,
         "data": data,
     }
     return Event(event_type, key, fields)

@@ -63,7 +63,7 @@ class Thread(NamedTuple):
 
     `position` is that command's place in the log (see `chat.domain.position`), `write_time` the strictly increasing
     microseconds with which its rows were written, `details_time` those of its details, `created_position` where its
-    `CreateThread` stood.
+    `CreateThread` stood; `active_at` is when somebody last made, changed or added to it.
     """
 
     thread_id: str
@@ -74,11 +74,7 @@ class Thread(NamedTuple):
     created_position: int
     details_time: int
     write_time: int
-
-    @property
-    def last_activity_at(self) -> int:
-        """Milliseconds of the last applied command that others can see."""
-        return self.write_time // 1000
+    active_at: int
 
 
 class Message(NamedTuple):

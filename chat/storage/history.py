@@ -4,6 +4,7 @@
 against both. Times are UTC milliseconds.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 from chat.domain.model import Details, LearnerId, Message, ThreadKey
@@ -43,6 +44,10 @@ class History(Protocol):
 
     async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
         """The first `limit` threads of a learner's list behind `after`."""
+        ...
+
+    async def marks(self, learner: LearnerId, user_id: str, thread_ids: Collection[str]) -> dict[str, int]:
+        """How far a user has read each of these threads; nothing where nothing is kept."""
         ...
 
     async def last_seq(self, key: ThreadKey) -> int | None:

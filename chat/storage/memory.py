@@ -1,11 +1,12 @@
 """The `Store` in a process's memory, for tests that do no I/O. It keeps write times, as Cassandra does."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from chat.domain.apply import Remembered
-from chat.domain.model import LearnerId, Message, Thread, ThreadKey
-from chat.storage.store import CommandWrite, Ids, LoadedThread, MessageWrite, ThreadWrite
+from chat.domain.model import LearnerId, Message, Status, Thread, ThreadKey
+from chat.domain.verdict import Remembered
+from chat.storage.store import Ids, LoadedThread, MarkKey, MessageKey
+from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -26,6 +27,7 @@ class MemoryStore:
         self.commands: dict[tuple[LearnerId, str], Written[Remembered]] = {}
         self.threads: dict[ThreadKey, Written[Thread]] = {}
         self.seqs: dict[tuple[ThreadKey, str], Written[int]] = {}
+        self.marks: dict[MarkKey, Written[int]] = {}
         self.listed: dict[ThreadKey, Written[Thread]] = {}
         self.owners: dict[tuple[str, str], LearnerId] = {}
 
@@ -51,14 +53,24 @@ class MemoryStore:
         keys = [(thread, one) for thread, ids in wanted.items() for one in ids]
         return {key: self.seqs[key].value for key in keys if key in self.seqs}
 
+    async def read_messages(self, wanted: Collection[MessageKey]) -> dict[MessageKey, Message]:
+        return {one: self.messages[one].value for one in wanted if one in self.messages}
+
+    async def read_marks(self, wanted: Collection[MarkKey]) -> dict[MarkKey, int]:
+        return {one: self.marks[one].value for one in wanted if one in self.marks}
+
     async def claim(self, key: ThreadKey) -> bool:
         return self.owners.setdefault((key.learner.tenant_id, key.thread_id), key.learner) == key.learner
 
-    async def write_messages(self, messages: Sequence[MessageWrite], commands: Sequence[CommandWrite]) -> None:
+    async def write_messages(
+        self, messages: Sequence[MessageWrite], commands: Sequence[CommandWrite], marks: Sequence[MarkWrite] = ()
+    ) -> None:
         for message in messages:
             _put(self.messages, (message.key, message.message.seq), message.message, message.write_time)
         for command in commands:
             _put(self.commands, (command.learner, command.command_id), command.remembered, command.write_time)
+        for mark in marks:
+            _put(self.marks, (mark.key, mark.user_id), mark.seq, mark.write_time)
 
     async def commit(self, threads: Sequence[ThreadWrite]) -> None:
         for one in threads:
@@ -68,7 +80,20 @@ class MemoryStore:
 
     async def write_list(self, threads: Sequence[ThreadWrite]) -> None:
         for one in threads:
-            _put(self.listed, one.key, one.thread, one.thread.write_time)
+            if one.thread.status is Status.DELETED:
+                self.listed.pop(one.key, None)
+            else:
+                _put(self.listed, one.key, one.thread, one.thread.write_time)
+
+    async def event_keys(self, key: ThreadKey) -> AsyncIterator[EventKeys]:
+        yield EventKeys([], [user for thread, user in self.marks if thread == key])
+        yield EventKeys([message_id for thread, message_id in self.seqs if thread == key], [])
+
+    async def purge(self, key: ThreadKey, _thread: Thread, users: Sequence[str]) -> None:
+        for user in users:
+            self.marks.pop((key, user), None)
+        self.messages = {place: one for place, one in self.messages.items() if place[0] != key}
+        self.seqs = {place: one for place, one in self.seqs.items() if place[0] != key}
 
 
 def _value(table: Mapping[K, Written[T]], key: K) -> T | None:

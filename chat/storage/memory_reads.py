@@ -1,5 +1,7 @@
 """The `History` in a process's memory, for tests that do no I/O."""
 
+from collections.abc import Collection
+
 from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.storage.history import Place, ShownThread
 
@@ -12,6 +14,7 @@ class MemoryHistory:
         self._threads: dict[ThreadKey, ShownThread] = {}
         self._messages: dict[ThreadKey, dict[int, Message]] = {}
         self._seqs: dict[ThreadKey, dict[str, int]] = {}
+        self._marks: dict[tuple[LearnerId, str, str], int] = {}
 
     async def put_thread(self, key: ThreadKey, thread: ShownThread) -> None:
         """Makes a thread, or gives it another state."""
@@ -22,6 +25,10 @@ class MemoryHistory:
         """Writes a message's row; it is seen once its thread's `last_seq` has come so far."""
         self._messages.setdefault(key, {})[message.seq] = message
         self._seqs.setdefault(key, {})[message.message_id] = message.seq
+
+    async def put_mark(self, key: ThreadKey, user_id: str, seq: int) -> None:
+        """Notes how far a user has read."""
+        self._marks[key.learner, user_id, key.thread_id] = seq
 
     async def expire(self, key: ThreadKey, seq: int) -> None:
         """Takes the messages 1 … `seq` away, as their time to live does."""
@@ -43,6 +50,10 @@ class MemoryHistory:
         listed = [thread for key, thread in self._threads.items() if key.learner == learner]
         behind = [thread for thread in listed if after is None or _rank(thread) > after.rank]
         return sorted(behind, key=_rank)[:limit]
+
+    async def marks(self, learner: LearnerId, user_id: str, thread_ids: Collection[str]) -> dict[str, int]:
+        held = {one: self._marks.get((learner, user_id, one)) for one in thread_ids}
+        return {one: seq for one, seq in held.items() if seq is not None}
 
     async def last_seq(self, key: ThreadKey) -> int | None:
         thread = self._threads.get(key)

@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import uuid
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any, Self
 
 from chat.domain.model import Details, LearnerId, Message, Status, ThreadKey, bucket_of
@@ -25,7 +26,9 @@ _MESSAGE = """seq, CAST(message_id AS text), sender_id, message_type, content, m
 _DETAILS = "title, metadata, created_by, to_unix_timestamp(created_at), to_unix_timestamp(updated_at)"
 
 _OWNER = "SELECT learner_id, generation FROM thread_owners WHERE tenant_id = ? AND thread_id = ?"
-_ONE_THREAD = f"SELECT DISTINCT status, last_seq, write_time, {_DETAILS} FROM thread_log WHERE {_THREAD}"
+_ONE_THREAD = (
+    f"SELECT DISTINCT status, last_seq, to_unix_timestamp(active_at), {_DETAILS} FROM thread_log WHERE {_THREAD}"
+)
 _LAST_SEQ = f"SELECT DISTINCT status, last_seq FROM thread_log WHERE {_THREAD}"
 _SEQ = f"SELECT status, last_seq, seq FROM thread_log WHERE {_THREAD} AND message_id = ?"
 _PLACES = """SELECT to_unix_timestamp(last_activity_at), CAST(thread_id AS text) FROM threads
@@ -35,9 +38,11 @@ _LISTED = f"""SELECT CAST(thread_id AS text), last_seq, to_unix_timestamp(last_a
 _RANGE = f"""SELECT {_MESSAGE} FROM messages
     WHERE {_THREAD} AND bucket = ? AND seq >= ? AND seq <= ?"""
 _FIRST = f"SELECT seq FROM messages WHERE {_THREAD} AND bucket = ? AND seq <= ? ORDER BY seq ASC LIMIT 1"
+_MARKS = """SELECT CAST(thread_id AS text), seq FROM read_marks
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id IN ?"""
 _PROBE = "SELECT partitions FROM topics WHERE name = 'chat.commands'"
 
-_READS = (_PROBE, _OWNER, _ONE_THREAD, _LAST_SEQ, _SEQ, _PLACES, _LISTED, _RANGE, _FIRST)
+_READS = (_PROBE, _OWNER, _ONE_THREAD, _LAST_SEQ, _SEQ, _PLACES, _LISTED, _RANGE, _FIRST, _MARKS)
 
 
 class HistoryReader:
@@ -71,9 +76,9 @@ class HistoryReader:
         return self._owners.get(asked)
 
     async def thread(self, key: ThreadKey) -> ShownThread | None:
-        for status, last_seq, write_time, *details in await self._ask(_ONE_THREAD, *_values(key)):
+        for status, last_seq, active_at, *details in await self._ask(_ONE_THREAD, *_values(key)):
             if status == Status.LIVE:
-                return ShownThread(key.thread_id, _details(*details), last_seq, write_time // 1000)
+                return ShownThread(key.thread_id, _details(*details), last_seq, active_at)
         return None
 
     async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
@@ -88,6 +93,10 @@ class HistoryReader:
             for thread_id, last_seq, last_activity_at, *details in rows
         }
         return [listed[thread_id] for thread_id in wanted if thread_id in listed]
+
+    async def marks(self, learner: LearnerId, user_id: str, thread_ids: Collection[str]) -> dict[str, int]:
+        rows = await self._ask(_MARKS, *learner, user_id, [uuid.UUID(one) for one in thread_ids])
+        return dict(rows)
 
     async def last_seq(self, key: ThreadKey) -> int | None:
         for status, last_seq in await self._ask(_LAST_SEQ, *_values(key)):

@@ -4,8 +4,8 @@ import asyncio
 from functools import lru_cache
 from typing import NamedTuple, Self
 
-from chat.domain.apply import Remembered
 from chat.domain.model import LearnerId, Message, Thread, ThreadKey, bucket_of
+from chat.domain.verdict import Remembered
 from chat.storage import wire
 from chat.storage.sealing import seal
 from chat.storage.session import Connection
@@ -19,16 +19,40 @@ _MESSAGE = """INSERT INTO messages (tenant_id, learner_id, generation, thread_id
 _LOG_THREAD = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, status, title, metadata,
     created_by, created_at, updated_at, created_position, details_time)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
-_LOG_HEAD = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, last_seq, position, write_time)
-    VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_LOG_HEAD = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, last_seq, position, write_time,
+    active_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
 _LOG_MESSAGE = """INSERT INTO thread_log (tenant_id, learner_id, generation, thread_id, message_id, seq)
     VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
-_COMMAND = """INSERT INTO commands (tenant_id, learner_id, generation, shard, command_id, kind, digest, position)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_COMMAND = """INSERT INTO commands (tenant_id, learner_id, generation, shard, command_id, kind, digest, position,
+    outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?"""
+_MARK = """INSERT INTO read_marks (tenant_id, learner_id, generation, user_id, thread_id, seq)
+    VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_UNLIST = """DELETE FROM threads USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
+    AND thread_id = ?"""
+_PURGE_BUCKET = """DELETE FROM messages USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
+    AND thread_id = ? AND bucket = ?"""
+_PURGE_IDS = """DELETE FROM thread_log USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
+    AND thread_id = ? AND message_id >= 00000000-0000-0000-0000-000000000000"""
+_PURGE_MARK = """DELETE FROM read_marks USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
+    AND user_id = ? AND thread_id = ?"""
 _LIST_DETAILS = """INSERT INTO threads (tenant_id, learner_id, generation, thread_id, title, metadata, created_by,
     created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
 _LIST_ACTIVITY = """INSERT INTO threads (tenant_id, learner_id, generation, thread_id, last_seq, last_activity_at)
     VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_ALL = (
+    _MESSAGE,
+    _LOG_THREAD,
+    _LOG_HEAD,
+    _LOG_MESSAGE,
+    _COMMAND,
+    _MARK,
+    _LIST_DETAILS,
+    _LIST_ACTIVITY,
+    _UNLIST,
+    _PURGE_BUCKET,
+    _PURGE_IDS,
+    _PURGE_MARK,
+)
 
 
 class Row(NamedTuple):
@@ -51,7 +75,7 @@ def _learner(learner: LearnerId) -> tuple[bytes, bytes, bytes]:
 @lru_cache(maxsize=65_536)
 def _thread(key: ThreadKey) -> tuple[bytes, bytes]:
     """The packed partition key of a thread, and its routing key."""
-    parts = (*_learner(key.learner), wire.uuid(key.thread_id))
+    parts = _thread_parts(key)
     return b"".join(parts), wire.routing_key(parts)
 
 
@@ -64,9 +88,8 @@ class Rows:
     @classmethod
     async def open(cls, connection: Connection) -> Self:
         """Prepares every statement. Raises `StorageUnavailable`."""
-        queries = (_MESSAGE, _LOG_THREAD, _LOG_HEAD, _LOG_MESSAGE, _COMMAND, _LIST_DETAILS, _LIST_ACTIVITY)
-        prepared = await asyncio.gather(*map(connection.prepare, queries))
-        rows = cls({cql: wire.head(one, cql.count("?")) for cql, one in zip(queries, prepared, strict=True)})
+        prepared = await asyncio.gather(*map(connection.prepare, _ALL))
+        rows = cls({cql: wire.head(one, cql.count("?")) for cql, one in zip(_ALL, prepared, strict=True)})
         rows._prepared = prepared
         return rows
 
@@ -95,7 +118,7 @@ class Rows:
                 wire.integer(ttl),
             )
         )
-        return Row(wire.routing_key((*_learner(key.learner), wire.uuid(key.thread_id), bucket)), packed)
+        return Row(wire.routing_key((*_thread_parts(key), bucket)), packed)
 
     def log_message(self, key: ThreadKey, message: Message, write_time: int) -> Row:
         """That a message_id of a thread has a seq."""
@@ -106,7 +129,7 @@ class Rows:
     def log_head(self, key: ThreadKey, thread: Thread) -> Row:
         """How far a thread has come: the commit point."""
         packed, partition = _thread(key)
-        values = (thread.last_seq, thread.position, thread.write_time, thread.write_time)
+        values = (thread.last_seq, thread.position, thread.write_time, thread.active_at, thread.write_time)
         return Row(partition, b"".join((self._heads[_LOG_HEAD], packed, *map(wire.bigint, values))))
 
     def log_thread(self, key: ThreadKey, thread: Thread) -> Row:
@@ -121,31 +144,62 @@ class Rows:
         )
         return Row(partition, b"".join((self._heads[_LOG_THREAD], packed, *values)))
 
-    def command(self, learner: LearnerId, command_id: str, remembered: Remembered, write_time: int) -> Row:
-        """That a command took effect."""
+    def command(self, learner: LearnerId, command_id: str, remembered: Remembered, write_time: int, ttl: int) -> Row:
+        """That a command took effect; `ttl` in seconds, 0 for ever."""
         pk = (*_learner(learner), wire.tinyint(command_shard(command_id)))
         values = (
             wire.uuid(command_id),
             wire.tinyint(remembered.kind),
             wire.blob(remembered.digest),
             wire.bigint(remembered.position),
+            wire.blob(seal(remembered.outcome)) if remembered.outcome else wire.NULL,
             wire.bigint(write_time),
+            wire.integer(ttl),
         )
         return Row(wire.routing_key(pk), b"".join((self._heads[_COMMAND], *pk, *values)))
+
+    def mark(self, key: ThreadKey, user_id: str, seq: int, write_time: int) -> Row:
+        """How far a user has read a thread."""
+        values = (wire.text(user_id), wire.uuid(key.thread_id), wire.bigint(seq), wire.bigint(write_time))
+        return self._of_learner(key, _MARK, values)
+
+    def unlist(self, key: ThreadKey, write_time: int) -> Row:
+        """That a thread is no longer listed."""
+        return self._gone(_UNLIST, write_time, _learner(key.learner), (wire.uuid(key.thread_id),))
+
+    def purge_bucket(self, key: ThreadKey, bucket: int, write_time: int) -> Row:
+        """The end of one bucket of a thread's messages."""
+        return self._gone(_PURGE_BUCKET, write_time, (*_thread_parts(key), wire.integer(bucket)), ())
+
+    def purge_ids(self, key: ThreadKey, write_time: int) -> Row:
+        """The end of a thread's message ids; its state stays."""
+        return self._gone(_PURGE_IDS, write_time, _thread_parts(key), ())
+
+    def purge_mark(self, key: ThreadKey, user_id: str, write_time: int) -> Row:
+        """The end of a user's mark."""
+        rest = (wire.text(user_id), wire.uuid(key.thread_id))
+        return self._gone(_PURGE_MARK, write_time, _learner(key.learner), rest)
+
+    def _gone(self, cql: str, write_time: int, pk: tuple[bytes, ...], rest: tuple[bytes, ...]) -> Row:
+        return Row(wire.routing_key(pk), b"".join((self._heads[cql], wire.bigint(write_time), *pk, *rest)))
 
     def list_details(self, key: ThreadKey, thread: Thread) -> Row:
         """A thread's details, as its learner's list shows them."""
         values = (wire.uuid(key.thread_id), *_details(thread), wire.bigint(thread.details_time))
-        return self._listed(key, _LIST_DETAILS, values)
+        return self._of_learner(key, _LIST_DETAILS, values)
 
     def list_activity(self, key: ThreadKey, thread: Thread) -> Row:
         """A thread's activity, as its learner's list shows it."""
-        numbers = map(wire.bigint, (thread.last_seq, thread.last_activity_at, thread.write_time))
-        return self._listed(key, _LIST_ACTIVITY, (wire.uuid(key.thread_id), *numbers))
+        numbers = map(wire.bigint, (thread.last_seq, thread.active_at, thread.write_time))
+        return self._of_learner(key, _LIST_ACTIVITY, (wire.uuid(key.thread_id), *numbers))
 
-    def _listed(self, key: ThreadKey, cql: str, values: tuple[bytes, ...]) -> Row:
+    def _of_learner(self, key: ThreadKey, cql: str, values: tuple[bytes, ...]) -> Row:
         pk = _learner(key.learner)
         return Row(wire.routing_key(pk), b"".join((self._heads[cql], *pk, *values)))
+
+
+def _thread_parts(key: ThreadKey) -> tuple[bytes, ...]:
+    return (*_learner(key.learner), wire.uuid(key.thread_id))
 
 
 def _details(thread: Thread) -> tuple[bytes, ...]:

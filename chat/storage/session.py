@@ -122,6 +122,13 @@ class Connection:
         except FAULTS as error:
             raise _typed(error) from error
 
+    async def execute_paged(self, statement: Any, values: Sequence[Any]) -> list[Any]:
+        """The rows of every page; blocks a thread, not the event loop."""
+        try:
+            return await asyncio.to_thread(lambda: list(self.session.execute(statement, values)))
+        except FAULTS as error:
+            raise StorageUnavailable(_brief(error)) from error
+
     async def execute_all(self, statements: Iterable[tuple[Any, Sequence[Any] | None]]) -> list[list[Any]]:
         """Several statements side by side; the first fault is raised when all have ended."""
         answers = await asyncio.gather(*(self.execute(*one) for one in statements), return_exceptions=True)

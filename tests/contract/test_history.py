@@ -73,6 +73,17 @@ async def test_a_thread_comes_back_whole(history: Kept, tenant: str, learner: st
     assert await history.threads(key.learner, 10) == [shown]
 
 
+async def test_a_mark_is_its_users_own(history: Kept, tenant: str, learner: str) -> None:
+    """Each user has marks of their own, and none where nothing was read."""
+    first, second = key_of(1, tenant, learner), key_of(2, tenant, learner)
+    await history.put_mark(first, "user-1", 5)
+    await history.put_mark(first, "user-2", 7)
+    asked = [first.thread_id, second.thread_id]
+    assert await history.marks(first.learner, "user-1", asked) == {first.thread_id: 5}
+    assert await history.marks(first.learner, "user-2", asked) == {first.thread_id: 7}
+    assert await history.marks(first.learner, "user-3", asked) == {}
+
+
 async def test_what_is_not_there_is_none(history: Kept, tenant: str, learner: str) -> None:
     """No owner, no thread, no list, no message, no error."""
     key = key_of(1, tenant, learner)

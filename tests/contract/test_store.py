@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from chat.domain.apply import Remembered
 from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
+from chat.domain.verdict import Remembered
 from chat.settings import Settings
 from chat.storage import store as store_module
+from chat.storage.cassandra_store import CassandraStore
 from chat.storage.memory import MemoryStore
 from chat.storage.session import Connection
-from chat.storage.store import CassandraStore, CommandWrite, MessageWrite, Store, ThreadWrite
+from chat.storage.store import Store
+from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
 
 DAY = 86_400
@@ -36,7 +38,7 @@ async def store(where: Settings | None) -> AsyncIterator[Store]:
         return
     connection = await Connection.open(where)
     try:
-        yield await CassandraStore.open(connection, 365 * DAY)
+        yield await CassandraStore.open(connection, lambda _tenant: 365 * DAY)
     finally:
         await connection.close()
 
@@ -44,7 +46,7 @@ async def store(where: Settings | None) -> AsyncIterator[Store]:
 def _thread(number: int, last_seq: int = 0, position: int = 5) -> Thread:
     details = Details("a title ✏️", '{"a":1}', "teacher-1", NOW, NOW)
     time_us = NOW * 1000
-    return Thread(uid(1, number), details, Status.LIVE, last_seq, position, 5, time_us, time_us + last_seq)
+    return Thread(uid(1, number), details, Status.LIVE, last_seq, position, 5, time_us, time_us + last_seq, NOW)
 
 
 def _message(number: int, thread: int, seq: int) -> Message:
@@ -114,7 +116,7 @@ async def test_commands_are_remembered_for_their_learner(store: Store, keys: Key
     """What is remembered of a command is found for its learner and nobody else."""
     command_id = uid(3, keys.first + 1)
     remembered = Remembered(2, b"d" * 16, 77)
-    await store.write_messages([], [CommandWrite(LEARNER, command_id, remembered, NOW * 1000)])
+    await store.write_messages([], [CommandWrite(LEARNER, command_id, remembered, NOW * 1000, NOW)])
     found = await store.find_commands({LEARNER: [command_id, uid(3, keys.first + 2)], OTHER: [command_id]})
     assert found == {(LEARNER, command_id): remembered}
     loaded = await store.load_commands([LEARNER, OTHER])

@@ -5,7 +5,6 @@ import sys
 
 from chat.settings import Settings, load
 from streams.app import WorkerApp, make_app
-from streams.apply import Work
 from streams.bootstrap import Servers, command_way
 from streams.chunk import Chunk
 from streams.lane import Acknowledge, CommandWay, Lane
@@ -13,6 +12,7 @@ from streams.lanes import Lanes
 from streams.run import Build, run
 from streams.store import store
 from streams.waiting import Waiting
+from streams.work import Work
 
 PROGRAM = "tests.fault.broken"
 

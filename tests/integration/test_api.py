@@ -21,10 +21,11 @@ from chat.domain.model import Thread as Written
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from chat.settings import Settings
+from chat.storage.cassandra_store import CassandraStore
 from chat.storage.history import Place
 from chat.storage.reads import HistoryReader
 from chat.storage.session import Connection
-from chat.storage.store import CassandraStore, MessageWrite, ThreadWrite
+from chat.storage.writes import MessageWrite, ThreadWrite
 from tests.api_client import LEARNER, TENANT, ApiClient, key_of, message_at, seqs, shown_thread
 from tests.keyspace import keyspace
 from tests.proxy import Proxy
@@ -84,7 +85,7 @@ async def ready(client: ApiClient, status: int = 200) -> None:
 async def _fill(settings: Settings) -> None:
     """Writes what the worker would."""
     connection = await Connection.open(settings)
-    store = await CassandraStore.open(connection, 10 * YEAR)
+    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
     await write(store, KEY, [message_at(seq) for seq in range(1, LENGTH + 1)])
     await connection.close()
 
@@ -92,7 +93,15 @@ async def _fill(settings: Settings) -> None:
 async def write(store: CassandraStore, key: ThreadKey, messages: list[Message], activity: int = NOW) -> None:
     """One thread with its messages, in the order of the worker's writes."""
     thread = Written(
-        key.thread_id, shown_thread().details, Status.LIVE, len(messages), 1, 1, activity * 1000, activity * 1000
+        key.thread_id,
+        shown_thread().details,
+        Status.LIVE,
+        len(messages),
+        1,
+        1,
+        activity * 1000,
+        activity * 1000,
+        activity,
     )
     rows = [MessageWrite(key, message, NOW * 1000 + message.seq) for message in messages]
     whole = [ThreadWrite(key, thread, rows, details=True)]
@@ -152,17 +161,17 @@ async def test_a_cursor_of_one_process_is_good_in_another(client: ApiClient, hou
 async def test_a_learner_may_have_more_threads_than_the_driver_gives_at_once(house: Settings) -> None:
     """Of 5,100 threads of one learner, the last are where the list ends."""
     connection = await Connection.open(house)
-    store = await CassandraStore.open(connection, YEAR)
+    store = await CassandraStore.open(connection, lambda _tenant: YEAR)
     learner = key_of(1, learner="busy").learner
     times = [(NOW + number // 2) * 1000 for number in range(5_100)]
     threads = [
-        Written(uid(7, number), shown_thread().details, Status.LIVE, 0, 1, 1, time, time)
+        Written(uid(7, number), shown_thread().details, Status.LIVE, 0, 1, 1, time, time, time // 1000)
         for number, time in enumerate(times)
     ]
     rows = [ThreadWrite(ThreadKey(learner, one.thread_id), one, [], details=True) for one in threads]
     for start in range(0, len(rows), 50):
         await store.write_list(rows[start : start + 50])
-    listed = sorted((Place(one.last_activity_at, one.thread_id) for one in threads), key=lambda one: one.rank)
+    listed = sorted((Place(one.active_at, one.thread_id) for one in threads), key=lambda one: one.rank)
     history = await HistoryReader.open(connection)
     for start in (0, 5_000):
         found = await history.threads(learner, 100, listed[start - 1] if start else None)

@@ -41,10 +41,15 @@ class Reader:
 
     def __init__(self, bootstrap: str, partitions: int, topics: Iterable[str] = OUTCOMES) -> None:
         self._places = [TopicPartition(topic, partition, 0) for topic in topics for partition in range(partitions)]
-        self._consumer = Consumer(_config(bootstrap, "oracle-reader"))
-        self._consumer.assign(self._places)
+        self._config = _config(bootstrap, "oracle-reader")
         self.read: list[Said] = []
         self._next: dict[Place, int] = {(one.topic, one.partition): 0 for one in self._places}
+        self._consumer = self._fresh()
+
+    def _fresh(self) -> Consumer:
+        consumer = Consumer(self._config)
+        consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])
+        return consumer
 
     def poll(self, timeout: float = 0.05) -> list[Said]:
         """What came since, at once or after at most `timeout` seconds."""
@@ -57,7 +62,9 @@ class Reader:
         return came
 
     def ends(self) -> dict[Place, int]:
-        """Where each partition ends now."""
+        """Where each partition ends now. A consumer of its own asks: one that saw the broker go may ask it no more."""
+        self._consumer.close()
+        self._consumer = self._fresh()
         return {(one.topic, one.partition): end_of(self._consumer, one) for one in self._places}
 
     def read_to(self, ends: dict[Place, int]) -> list[Said]:

@@ -1,35 +1,65 @@
 """Properties of the way of a command, over any log."""
 
+from contextlib import suppress
+from functools import cache
+from itertools import count
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from chat.domain.model import ThreadKey
-from tests.records import Log, uid
+from chat.domain.model import Status, ThreadKey
+from streams.publish import Outgoing
+from tests.records import Log, token, uid
 from tests.way import World
 
-SMALL = st.integers(1, 3)
+KINDS = ["PostMessage"] * 4 + ["EditMessage", "DeleteMessage"] * 3 + ["MarkRead", "UpdateThread", "CreateThread"]
+# Two tenants of two learners, each with one thread of its own; now and then somebody names another's.
+PEOPLE = [(f"tenant-{tenant}", f"learner-{learner}") for tenant in (1, 2) for learner in (1, 2)]
 COMMANDS = st.tuples(
-    st.sampled_from(["CreateThread", "PostMessage"]),
-    st.sampled_from(["tenant-1", "tenant-2"]),
-    st.sampled_from(["learner-1", "learner-2"]),
-    st.integers(1, 12),  # command
-    SMALL,  # thread
-    st.integers(1, 6),  # message
+    st.sampled_from([*KINDS, *KINDS, "DeleteThread"]),
+    st.sampled_from(PEOPLE[:1] * 8 + PEOPLE),
+    st.one_of(st.none(), st.none(), st.none(), st.integers(1, 6)),  # an earlier command's id, or a new one
+    st.one_of(st.none(), st.none(), st.none(), st.integers(1, 3)),  # a thread, or the learner's own
+    st.integers(1, 3),  # message
     st.sampled_from(["a", "b"]),  # body
+    st.sampled_from(["admin"] * 4 + ["teacher"]),  # sender
 )
-LOGS = st.lists(COMMANDS, max_size=40)
+Drawn = list[tuple[str, tuple[str, str], int | None, int | None, int, str, str]]
+LOGS = st.lists(COMMANDS, min_size=8, max_size=40)
 
 
-def _log(commands: list[tuple[str, str, str, int, int, int, str]]) -> Log:
+@cache
+def _sender(tenant: str, role: str) -> str:
+    return token(tenant, user=f"{role}-1", role=role)
+
+
+def _log(commands: Drawn) -> Log:
     log = Log()
-    for record_type, tenant, learner, command, thread, message, body in commands:
-        ids = {"command_id": uid(3, command), "thread_id": uid(1, thread)}
-        posted = {"message_id": uid(2, message), "content": body}
-        more = posted if record_type == "PostMessage" else {"title": body}
-        log.send(record_type, tenant_id=tenant, learner_id=learner, **ids, **more)
+    for number, (tenant, learner) in enumerate(PEOPLE, start=100):
+        ids = {"tenant_id": tenant, "learner_id": learner, "command_id": uid(3, number)}
+        log.send("CreateThread", bearer=_sender(tenant, "teacher"), **ids, thread_id=_own(learner), title="a")
+    for number, (record_type, (tenant, learner), again, thread, message, body, role) in enumerate(commands, start=1):
+        ids = {"tenant_id": tenant, "learner_id": learner, "command_id": uid(3, again or number)}
+        ids["thread_id"] = uid(1, thread) if thread else _own(learner)
+        log.send(record_type, bearer=_sender(tenant, role), **ids, **_body(record_type, message, body))
     return log
+
+
+def _own(learner: str) -> str:
+    return uid(1, int(learner[-1]))
+
+
+def _body(record_type: str, message: int, body: str) -> dict[str, Any]:
+    bodies: dict[str, dict[str, Any]] = {
+        "CreateThread": {"title": body},
+        "UpdateThread": {"title": body} if message % 2 else {"metadata": {"a": body}},
+        "PostMessage": {"message_id": uid(2, message), "content": body},
+        "EditMessage": {"message_id": uid(2, message), "content": body},
+        "DeleteMessage": {"message_id": uid(2, message)},
+        "MarkRead": {"seq": message - 1},
+    }
+    return bodies.get(record_type, {})
 
 
 def _state(world: World) -> list[dict[Any, Any]]:
@@ -46,27 +76,46 @@ def _lengths(world: World, tenant: str) -> dict[ThreadKey, int]:
     return {key: one.value.last_seq for key, one in world.store.threads.items() if key.learner.tenant_id == tenant}
 
 
+def _assert_in_order(replayed: list[Outgoing], live: list[Outgoing]) -> None:
+    """What is said again was said before, byte for byte and in the same order; what was deleted since is left out."""
+    before = iter((one.key, one.value) for one in live)
+    assert all((one.key, one.value) in before for one in replayed)
+
+
+def _refused(world: World) -> set[tuple[int, int]]:
+    return {(one.fields["partition"], one.fields["offset"]) for one in world.refusals()}
+
+
+def _compacted(world: World) -> dict[bytes | None, bytes | None]:
+    """What compaction leaves of the events: each key's last value."""
+    last = {one.key: one.value for one in world.publisher.records("chat.events")}
+    return {key: value for key, value in last.items() if value is not None}
+
+
 @settings(max_examples=150, deadline=None)
 @given(LOGS, st.integers(1, 10), st.integers(1, 10))
-def test_replay_is_live(commands: list[tuple[str, str, str, int, int, int, str]], size: int, again: int) -> None:
+def test_replay_is_live(commands: Drawn, size: int, again: int) -> None:
     """A log read again from its beginning leaves every row and write time as it was, and repeats events in order."""
     log = _log(commands)
     world = World()
     world.run(log.records, size)
     before, first = _state(world), _ids(world)
     applied = {partition: len(records) for partition, records in world.publisher.topics.items()}
+    compacted, refused = _compacted(world), _refused(world)
     world.run(log.records, again)
     assert _state(world) == before
     for place, records in world.publisher.topics.items():
-        keys = [(one.key, one.value) for one in records]
         if place[0] == "chat.events":
-            assert keys[applied[place] :] == keys[: applied[place]]
+            live, replayed = records[: applied[place]], records[applied[place] :]
+            _assert_in_order(replayed, live)
     assert set(_ids(world)) == set(first)
+    assert _refused(world) == refused
+    assert _compacted(world) == compacted
 
 
 @settings(max_examples=100, deadline=None)
 @given(LOGS, st.integers(1, 10))
-def test_commands_sent_twice_are_as_once(commands: list[tuple[str, str, str, int, int, int, str]], size: int) -> None:
+def test_commands_sent_twice_are_as_once(commands: Drawn, size: int) -> None:
     """Every applied command sent again is refused, changes no row and puts nothing on the events."""
     log = _log(commands)
     world = World()
@@ -87,7 +136,7 @@ def test_commands_sent_twice_are_as_once(commands: list[tuple[str, str, str, int
 
 @settings(max_examples=100, deadline=None)
 @given(LOGS)
-def test_no_tenant_crosses(commands: list[tuple[str, str, str, int, int, int, str]]) -> None:
+def test_no_tenant_crosses(commands: Drawn) -> None:
     """What a tenant has is what it would have without the other."""
     both = World()
     both.run(_log(commands).records)
@@ -104,10 +153,82 @@ def test_no_tenant_crosses(commands: list[tuple[str, str, str, int, int, int, st
 
 @settings(max_examples=100, deadline=None)
 @given(LOGS, st.integers(1, 10))
-def test_seq_has_no_gap(commands: list[tuple[str, str, str, int, int, int, str]], size: int) -> None:
-    """Every thread's messages are numbered 1 to its last seq, each exactly once."""
+def test_seq_has_no_gap(commands: Drawn, size: int) -> None:
+    """Every living thread's messages are numbered 1 to its last seq, each exactly once; a deleted one has none."""
     world = World()
     world.run(_log(commands).records, size)
     for key, written in world.store.threads.items():
         seqs = sorted(seq for thread, seq in world.store.messages if thread == key)
-        assert seqs == list(range(1, written.value.last_seq + 1))
+        alive = written.value.status is Status.LIVE
+        assert seqs == (list(range(1, written.value.last_seq + 1)) if alive else [])
+
+
+class _Crash(BaseException):
+    """The end of the process."""
+
+
+class _Mortal:
+    """Dies at its `life`-th call, after the call has had its effect."""
+
+    def __init__(self, inner: Any, calls: dict[str, int]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return self._dying(found) if name in WRITES else found
+
+    def _dying(self, call: Any) -> Any:
+        async def once(*values: Any) -> Any:
+            result = await call(*values)
+            self._calls["left"] -= 1
+            if self._calls["left"] == 0:
+                raise _Crash
+            return result
+
+        return once
+
+
+WRITES = frozenset({"write_messages", "commit", "write_list", "purge", "publish", "claim"})
+
+
+_FIRST = ("tenant-1", "learner-1")
+CHANGED_LATE: Drawn = [
+    ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("EditMessage", _FIRST, None, None, 1, "b", "admin"),
+    ("MarkRead", _FIRST, None, None, 2, "a", "admin"),
+    ("DeleteMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("UpdateThread", _FIRST, None, None, 1, "b", "admin"),
+    ("DeleteThread", _FIRST, None, None, 1, "a", "admin"),
+]
+
+
+def _crashed(log: Log, size: int, life: int) -> World | None:
+    """What a worker that died after `life` calls left behind; None where it came to the end."""
+    world, calls = World(), {"left": life}
+    store, publisher = world.store, world.publisher
+    world.store, world.publisher = _Mortal(store, calls), _Mortal(publisher, calls)  # type: ignore[assignment]
+    with suppress(_Crash):
+        world.run(log.records, size)
+        return None
+    world.store, world.publisher = store, publisher
+    return world
+
+
+@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(st.lists(COMMANDS, min_size=8, max_size=16), st.integers(1, 12), st.integers(1, 12))
+@example(CHANGED_LATE, 1, 2)
+def test_a_crash_anywhere_changes_nothing(commands: Drawn, size: int, again: int) -> None:
+    """Died after any write and read again in other chunks, a log leads to the same rows, events and refusals."""
+    log = _log(commands)
+    whole = World()
+    whole.run(log.records, size)
+    for life in count(1):
+        broken = _crashed(log, size, life)
+        if broken is None:
+            return
+        broken.run(log.records, again)
+        assert _state(broken) == _state(whole)
+        assert set(_ids(broken)) == set(_ids(whole))
+        assert _compacted(broken) == _compacted(whole)
+        assert _refused(broken) == _refused(whole)

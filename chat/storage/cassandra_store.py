@@ -1,0 +1,286 @@
+"""The `Store` in Cassandra."""
+
+import asyncio
+import datetime as dt
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from chat.domain.commands import CreateThread, PostMessage
+from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey, bucket_of
+from chat.domain.verdict import Remembered
+from chat.storage import store
+from chat.storage.batches import Batcher
+from chat.storage.rows import COMMAND_SHARDS, Row, Rows, command_shard
+from chat.storage.sealing import unseal
+from chat.storage.session import Connection
+from chat.storage.store import (
+    ID_LIMIT,
+    IN_LIMIT,
+    REMEMBERED_SECONDS,
+    Ids,
+    LoadedThread,
+    MarkKey,
+    MessageKey,
+    Retention,
+)
+from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
+
+_SELECT_THREAD = f"""SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
+    details_time, last_seq, position, write_time, active_at FROM thread_log
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT {ID_LIMIT + 1}"""
+_SELECT_COMMAND_IDS = f"""SELECT command_id FROM commands
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT {ID_LIMIT + 1}"""
+_SELECT_COMMANDS = """SELECT command_id, kind, digest, position, outcome FROM commands
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard = ? AND command_id IN ?"""
+_SELECT_SEQS = """SELECT message_id, seq FROM thread_log
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND message_id IN ?"""
+_SELECT_MESSAGE = """SELECT message_id, seq, sender_id, content, message_type, reply_to, metadata, created_at,
+    updated_at, deleted_at FROM messages
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND bucket = ? AND seq = ?"""
+_SELECT_MARK = """SELECT seq FROM read_marks
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id = ?"""
+_SELECT_IDS = f"""SELECT message_id FROM thread_log
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND message_id > ?
+    LIMIT {ID_LIMIT}"""
+_SELECT_READERS = """SELECT user_id, thread_id FROM read_marks
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ?"""
+_CLAIM = """INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)
+    IF NOT EXISTS"""
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's datetimes are naive UTC
+_SHARDS = list(range(COMMAND_SHARDS))
+_READS = (
+    _SELECT_THREAD,
+    _SELECT_COMMAND_IDS,
+    _SELECT_COMMANDS,
+    _SELECT_SEQS,
+    _SELECT_MESSAGE,
+    _SELECT_MARK,
+    _SELECT_IDS,
+    _SELECT_READERS,
+    _CLAIM,
+)
+_FOR_EVER = frozenset({CreateThread.kind, PostMessage.kind})
+
+
+class CassandraStore:
+    """The `Store` in Cassandra. A message's cells expire `retention` seconds of its tenant after its creation."""
+
+    def __init__(self, connection: Connection, rows: Rows, reads: dict[str, Any], retention: Retention) -> None:
+        self._connection = connection
+        self._rows = rows
+        self._reads = reads
+        self._batcher = Batcher(connection)
+        self._retention = retention
+
+    @classmethod
+    async def open(cls, connection: Connection, retention: Retention) -> Self:
+        """Prepares every statement. Raises `StorageUnavailable`."""
+        rows = await Rows.open(connection)
+        prepared = await asyncio.gather(*map(connection.prepare, _READS))
+        for one in prepared:
+            one.is_idempotent = True
+        return cls(connection, rows, dict(zip(_READS, prepared, strict=True)), retention)
+
+    async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
+        statement = self._reads[_SELECT_THREAD]
+        answers = await self._connection.execute_all((statement, _thread_values(key)) for key in keys)
+        return {key: _loaded(key, rows) for key, rows in zip(keys, answers, strict=True)}
+
+    async def load_commands(self, learners: Collection[LearnerId]) -> dict[LearnerId, Ids]:
+        statement = self._reads[_SELECT_COMMAND_IDS]
+        answers = await self._connection.execute_all((statement, (*learner, _SHARDS)) for learner in learners)
+        return {
+            learner: _ids(str(row.command_id) for row in rows) for learner, rows in zip(learners, answers, strict=True)
+        }
+
+    async def find_commands(
+        self, wanted: Mapping[LearnerId, Collection[str]]
+    ) -> dict[tuple[LearnerId, str], Remembered]:
+        questions = [
+            (learner, shard, ids)
+            for learner, command_ids in wanted.items()
+            for shard, in_shard in _by_shard(command_ids).items()
+            for ids in _chunks(in_shard)
+        ]
+        statement = self._reads[_SELECT_COMMANDS]
+        answers = await self._connection.execute_all(
+            (statement, (*learner, shard, _uuids(ids))) for learner, shard, ids in questions
+        )
+        return {
+            (learner, str(row.command_id)): _remembered(row)
+            for (learner, _, _), rows in zip(questions, answers, strict=True)
+            for row in rows
+        }
+
+    async def find_messages(self, wanted: Mapping[ThreadKey, Collection[str]]) -> dict[tuple[ThreadKey, str], int]:
+        questions = [(key, ids) for key, message_ids in wanted.items() for ids in _chunks(message_ids)]
+        statement = self._reads[_SELECT_SEQS]
+        answers = await self._connection.execute_all(
+            (statement, (*_thread_values(key), _uuids(ids))) for key, ids in questions
+        )
+        return {
+            (key, str(row.message_id)): row.seq
+            for (key, _), rows in zip(questions, answers, strict=True)
+            for row in rows
+        }
+
+    async def claim(self, key: ThreadKey) -> bool:
+        learner = key.learner
+        values = (learner.tenant_id, uuid.UUID(key.thread_id), learner.learner_id, learner.generation)
+        row = (await self._connection.execute(self._reads[_CLAIM], values))[0]
+        return bool(row.applied) or (row.learner_id, row.generation) == (learner.learner_id, learner.generation)
+
+    async def read_messages(self, wanted: Collection[MessageKey]) -> dict[MessageKey, Message]:
+        statement = self._reads[_SELECT_MESSAGE]
+        answers = await self._connection.execute_all(
+            (statement, (*_thread_values(key), bucket_of(seq), seq)) for key, seq in wanted
+        )
+        return {one: _message(one[0], rows[0]) for one, rows in zip(wanted, answers, strict=True) if rows}
+
+    async def read_marks(self, wanted: Collection[MarkKey]) -> dict[MarkKey, int]:
+        statement = self._reads[_SELECT_MARK]
+        answers = await self._connection.execute_all(
+            (statement, (*key.learner, user_id, uuid.UUID(key.thread_id))) for key, user_id in wanted
+        )
+        return {one: rows[0].seq for one, rows in zip(wanted, answers, strict=True) if rows}
+
+    async def write_messages(
+        self, messages: Sequence[MessageWrite], commands: Sequence[CommandWrite], marks: Sequence[MarkWrite] = ()
+    ) -> None:
+        now = int(time.time())
+        rows = [
+            self._rows.message(one.key, one.message, one.write_time, ttl)
+            for one in messages
+            if (ttl := self._retention(one.key.learner.tenant_id) + one.message.created_at // 1000 - now) > 0
+        ]
+        rows += [
+            self._rows.command(one.learner, one.command_id, one.remembered, one.write_time, ttl)
+            for one in commands
+            if (ttl := _remembered_for(one, now)) >= 0
+        ]
+        await self._write([*rows, *(self._rows.mark(*one) for one in marks)])
+
+    async def commit(self, threads: Sequence[ThreadWrite]) -> None:
+        rows: list[Row] = []
+        for one in threads:
+            rows += [self._rows.log_message(one.key, new.message, new.write_time) for new in one.messages]
+            if one.details:
+                rows.append(self._rows.log_thread(one.key, one.thread))
+            rows.append(self._rows.log_head(one.key, one.thread))
+        await self._write(rows)
+
+    async def write_list(self, threads: Sequence[ThreadWrite]) -> None:
+        rows: list[Row] = []
+        for one in threads:
+            if one.thread.status is Status.DELETED:
+                rows.append(self._rows.unlist(one.key, one.thread.write_time))
+                continue
+            rows.append(self._rows.list_activity(one.key, one.thread))
+            if one.details:
+                rows.append(self._rows.list_details(one.key, one.thread))
+        await self._write(rows)
+
+    async def event_keys(self, key: ThreadKey) -> AsyncIterator[EventKeys]:
+        readers = await self._connection.execute_paged(self._reads[_SELECT_READERS], key.learner)
+        yield EventKeys([], [one.user_id for one in readers if str(one.thread_id) == key.thread_id])
+        last = uuid.UUID(int=0)
+        while True:
+            rows = await self._connection.execute(self._reads[_SELECT_IDS], (*_thread_values(key), last))
+            if not rows:
+                return
+            yield EventKeys([str(row.message_id) for row in rows], [])
+            last = rows[-1].message_id
+
+    async def purge(self, key: ThreadKey, thread: Thread, users: Sequence[str]) -> None:
+        buckets = range(bucket_of(thread.last_seq) + 1 if thread.last_seq else 0)
+        rows = [self._rows.purge_bucket(key, bucket, thread.write_time) for bucket in buckets]
+        rows += [self._rows.purge_mark(key, user_id, thread.write_time) for user_id in users]
+        await self._write(rows)
+        await self._write([self._rows.purge_ids(key, thread.write_time)])
+
+    async def _write(self, rows: Iterable[Row]) -> None:
+        await self._connection.execute_all((batch, None) for batch in self._batcher.batches(rows))
+
+
+def _remembered_for(one: CommandWrite, now: int) -> int:
+    """Seconds that a command is still remembered: 0 for ever, less than 0 no longer."""
+    if one.remembered.kind in _FOR_EVER:
+        return 0
+    return one.time // 1000 + REMEMBERED_SECONDS - now or -1
+
+
+def _thread_values(key: ThreadKey) -> tuple[Any, ...]:
+    return (*key.learner, uuid.UUID(key.thread_id))
+
+
+def _uuids(ids: Iterable[str]) -> list[uuid.UUID]:
+    return [uuid.UUID(one) for one in ids]
+
+
+def _ids(taken: Iterable[str]) -> Ids:
+    ids = frozenset(taken)
+    return Ids(ids, len(ids) <= store.ID_LIMIT)
+
+
+def _by_shard(command_ids: Iterable[str]) -> dict[int, list[str]]:
+    shards: defaultdict[int, list[str]] = defaultdict(list)
+    for command_id in command_ids:
+        shards[command_shard(command_id)].append(command_id)
+    return shards
+
+
+def _chunks(ids: Collection[str]) -> list[list[str]]:
+    listed = list(ids)
+    return [listed[start : start + IN_LIMIT] for start in range(0, len(listed), IN_LIMIT)]
+
+
+def _loaded(key: ThreadKey, rows: Sequence[Any]) -> LoadedThread:
+    messages = _ids(str(row.message_id) for row in rows if row.message_id is not None)
+    if not rows or rows[0].position is None:
+        return LoadedThread(None, messages)
+    return LoadedThread(_thread(key, rows[0]), messages)
+
+
+def _thread(key: ThreadKey, row: Any) -> Thread:
+    details = Details(unseal(row.title), unseal(row.metadata), row.created_by, _ms(row.created_at), _ms(row.updated_at))
+    status = Status(row.status)
+    return Thread(
+        key.thread_id,
+        details,
+        status,
+        row.last_seq,
+        row.position,
+        row.created_position,
+        row.details_time,
+        row.write_time,
+        _ms(row.active_at),
+    )
+
+
+def _remembered(row: Any) -> Remembered:
+    return Remembered(row.kind, row.digest, row.position, "" if row.outcome is None else unseal(row.outcome))
+
+
+def _message(key: ThreadKey, row: Any) -> Message:
+    return Message(
+        str(row.message_id),
+        key.thread_id,
+        row.seq,
+        row.sender_id,
+        None if row.content is None else unseal(row.content),
+        row.message_type,
+        None if row.reply_to is None else str(row.reply_to),
+        unseal(row.metadata),
+        _ms(row.created_at),
+        _ms(row.updated_at),
+        None if row.deleted_at is None else _ms(row.deleted_at),
+    )
+
+
+def _ms(moment: Any) -> int:
+    """Milliseconds of a driver's naive UTC datetime."""
+    since: dt.timedelta = moment - _EPOCH
+    return since // dt.timedelta(milliseconds=1)

@@ -1,0 +1,43 @@
+"""What is left of a deleted thread goes: first its Kafka tombstones, acknowledged, then its rows.
+
+The rows are the list of what is to be tombstoned, so they must not go first. A crash in between begins again when the
+record is read again: tombstones may repeat, and a row that is gone stays gone.
+"""
+
+from typing import NamedTuple
+
+from chat.domain.model import Thread, ThreadKey
+from chat.storage.store import Store
+from chat.storage.writes import EventKeys
+from streams.emit import Emitter
+from streams.waiting import Waiting
+
+
+class Deletion(NamedTuple):
+    """A thread that was deleted at `time` (ms), and the partition of its learner."""
+
+    key: ThreadKey
+    thread: Thread
+    time: int
+    partition: int
+
+
+async def purge(rows: Store, emitter: Emitter, waiting: Waiting, deletion: Deletion) -> None:
+    """Returns when compaction may remove the thread's words from Kafka and nothing of them is left in the store."""
+    users = await waiting.until_served(lambda: _tombstone(rows, emitter, deletion))
+    await waiting.until_served(lambda: rows.purge(deletion.key, deletion.thread, users))
+
+
+async def _tombstone(rows: Store, emitter: Emitter, deletion: Deletion) -> list[str]:
+    """Tombstones page by page; the users whose marks were found."""
+    users: list[str] = []
+    async for page in rows.event_keys(deletion.key):
+        users += page.users
+        await emitter.tombstone(deletion.partition, _event_keys(deletion.key, page), deletion.time)
+    return users
+
+
+def _event_keys(key: ThreadKey, page: EventKeys) -> list[str]:
+    learner = key.learner
+    base = f"{learner.tenant_id}/{learner.learner_id}/{key.thread_id}"
+    return [f"{base}/{one}" for one in page.messages] + [f"{base}/read/{user}" for user in page.users]

@@ -1,0 +1,79 @@
+"""What a chunk leads to, gathered while it is judged."""
+
+from dataclasses import dataclass, field
+
+from chat.domain.commands import PostMessage
+from chat.domain.events import Event
+from chat.domain.model import Status, Thread, ThreadKey
+from chat.domain.verdict import Applied, Repeated
+from chat.domain.verdicts import Refused
+from chat.storage.writes import CommandWrite, MarkWrite, MessageWrite, ThreadWrite
+from streams.facts import thread_of
+from streams.records import Admitted, DeadLetter, Identity, Record, Refusal
+
+
+@dataclass(slots=True)
+class Work:
+    """Every list is in the log's order. `posts` are new messages, `changes` others' new states. `deleted` holds threads
+    whose messages and marks are to be removed, each with
+    the time (ms) of its deletion; `settled` counts records whose effect was deleted since they were applied.
+    """
+
+    posts: list[MessageWrite] = field(default_factory=list)
+    changes: list[MessageWrite] = field(default_factory=list)
+    commands: list[CommandWrite] = field(default_factory=list)
+    marks: list[MarkWrite] = field(default_factory=list)
+    threads: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
+    repeated: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
+    deleted: dict[ThreadKey, tuple[Thread, int]] = field(default_factory=dict)
+    events: list[tuple[Record, Event]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    settled: int = 0
+
+    def refuse(self, one: Admitted, refused: Refused) -> None:
+        """Notes a refusal."""
+        command = one.command
+        identity = Identity(command.command_id, command.tenant_id, command.learner_id)
+        self.refusals.append(Refusal(one.record, identity, refused))
+
+    def repeat(self, one: Admitted, repeated: Repeated) -> None:
+        """Notes an event to emit again, and what comes after the commit point, which the first run may have missed."""
+        key = thread_of(one.command)
+        self.repeated[key] = ThreadWrite(key, repeated.thread, [], details=True)
+        if repeated.message is not None:
+            self.changes.append(MessageWrite(key, repeated.message, repeated.write_time))
+        if repeated.mark is not None:
+            self.marks.append(MarkWrite(key, one.caller.user_id, repeated.mark, repeated.write_time))
+        self._note_deletion(one, key, repeated.thread)
+        self.events.append((one.record, repeated.event))
+
+    def apply(self, one: Admitted, applied: Applied) -> None:
+        """Notes everything that an applied command writes."""
+        key, after = thread_of(one.command), applied.thread
+        command_id, time = one.command.command_id, one.record.timestamp
+        self.commands.append(CommandWrite(key.learner, command_id, applied.remembered, after.write_time, time))
+        if applied.mark is not None:
+            self.marks.append(MarkWrite(key, one.caller.user_id, applied.mark, after.write_time))
+        self._note_thread(one, key, applied)
+        self._note_deletion(one, key, after)
+        self.events.append((one.record, applied.event))
+
+    def _note_thread(self, one: Admitted, key: ThreadKey, applied: Applied) -> None:
+        before = self.threads.get(key)
+        new = before.messages if before else []
+        if applied.message is not None:
+            write = MessageWrite(key, applied.message, applied.thread.write_time)
+            if isinstance(one.command, PostMessage):
+                self.posts.append(write)
+                new.append(write)
+            else:
+                self.changes.append(write)
+        # A repeated thread's list row may lack its details too, whatever is applied to it further on.
+        details = key in self.repeated or (before is not None and before.details)
+        details = details or applied.thread.details_time == applied.thread.write_time
+        self.threads[key] = ThreadWrite(key, applied.thread, new, details)
+
+    def _note_deletion(self, one: Admitted, key: ThreadKey, thread: Thread) -> None:
+        if thread.status is Status.DELETED:
+            self.deleted[key] = (thread, one.record.timestamp)
