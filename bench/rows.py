@@ -45,7 +45,7 @@ class PlainRows:
         tenant_id, learner_id, thread_id = post.thread
         pk = (tenant_id, learner_id, FIRST_GENERATION, uuid.UUID(thread_id))
         seq, time = post.message.seq, post.write_time
-        head = Row(self._log_head, (*pk, seq, position(EPOCH, post.offset), time, time))
+        head = Row(self._log_head, (*pk, seq, position(EPOCH, post.offset), time, time // 1000, time))
         return [head, Row(self._activity, (*pk, seq, time // 1000, time))]
 
     def _message_row(self, post: Post) -> Row:
@@ -72,7 +72,8 @@ class PlainRows:
         tenant_id, learner_id, _ = post.thread
         command_id = post.command["command_id"]
         pk = (tenant_id, learner_id, FIRST_GENERATION, rows.command_shard(command_id), uuid.UUID(command_id))
-        return Row(self._command, (*pk, POST_MESSAGE, post.digest, position(EPOCH, post.offset), post.write_time))
+        at = position(EPOCH, post.offset)
+        return Row(self._command, (*pk, POST_MESSAGE, post.digest, at, None, post.write_time, 0))
 
     def _log_message_row(self, post: Post) -> Row:
         message_id = uuid.UUID(post.message.message_id)
