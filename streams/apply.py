@@ -9,7 +9,7 @@ from chat.domain.commands import Command, CreateThread, body
 from chat.domain.model import ThreadKey
 from chat.domain.position import position
 from chat.domain.principal import Permission
-from chat.domain.verdict import Applied, At, Given, Limits, Repeated, Settled, Verdict
+from chat.domain.verdict import Applied, At, Given, Limits, Repeated, Verdict
 from chat.domain.verdicts import Refused
 from chat.storage.store import Store
 from streams.facts import Facts, gather, learner_of, thread_of
@@ -71,9 +71,7 @@ class Judge:
         elif isinstance(verdict, Repeated):
             work.repeat(one, verdict)
             memory[learner_of(one.command)].commands.add(one.command.command_id)
-        elif isinstance(verdict, Settled):
-            work.settled += 1
-        else:
+        elif isinstance(verdict, Applied):
             work.apply(one, verdict)
             _learn(one, verdict, memory, facts)
 

@@ -14,9 +14,8 @@ from streams.records import Admitted, DeadLetter, Identity, Record, Refusal
 
 @dataclass(slots=True)
 class Work:
-    """Every list is in the log's order. `posts` are new messages, `changes` others' new states. `deleted` holds threads
-    whose messages and marks are to be removed, each with
-    the time (ms) of its deletion; `settled` counts records whose effect was deleted since they were applied.
+    """Every list is in the log's order. `posts` are new messages, `changes` others' new states; `deleted` holds threads
+    whose messages and marks are to be removed, each with the time (ms) of its deletion.
     """
 
     posts: list[MessageWrite] = field(default_factory=list)
@@ -29,7 +28,6 @@ class Work:
     events: list[tuple[Record, Event]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
-    settled: int = 0
 
     def refuse(self, one: Admitted, refused: Refused) -> None:
         """Notes a refusal."""
