@@ -48,6 +48,10 @@ class TokenExpired(BadToken):
     """A good token whose `exp` has passed."""
 
 
+class KeysUnavailable(Transient):
+    """The JWK Set cannot be fetched, or is none; so whether a token counts is not known. The text names no address."""
+
+
 # Read side
 
 

@@ -4,6 +4,10 @@ from prometheus_client import Counter, Gauge, Histogram
 
 LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
+# Both sides
+
+KEY_FETCHES = Counter("chat_jwks_fetches_total", "Fetches of the JWK Set by how they ended.", ["outcome"])
+
 # Worker
 
 OUTCOMES = Counter("chat_outcomes_total", "Records of the command topics by how they ended.", ["outcome", "code"])
@@ -22,3 +26,4 @@ HTTP_SECONDS = Histogram(
     "chat_http_request_seconds", "Time to answer a request.", ["method", "route", "status"], buckets=LATENCY
 )
 RATE_LIMITED = Counter("chat_http_rate_limited_total", "Requests refused for too many a minute.")
+RATE_UNLIMITED = Counter("chat_http_rate_unlimited_total", "Requests let in uncounted because Redis did not answer.")

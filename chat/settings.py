@@ -75,7 +75,12 @@ class Settings(BaseSettings):
     cassandra_username: str = Field("", description="unset: no authentication")
     cassandra_password: str = Field("", repr=False, description="with CASSANDRA_USERNAME")
 
-    redis_url: str = Field("", repr=False, description="counters of the rate limit; unset: each process's memory")
+    redis_url: str = Field(
+        "",
+        repr=False,
+        description="counters of the rate limit, redis:// or rediss://; while it is away nobody is limited; "
+        "unset: each process's memory",
+    )
 
     jwt_secret_key: str = Field("", repr=False, description="HS256; at least 32 bytes")
     jwt_algorithms: Csv = Field((), description="allow-list; default HS256, or with a JWKS RS256,ES256,EdDSA")
@@ -120,6 +125,14 @@ class Settings(BaseSettings):
             return json.loads(value)
         except json.JSONDecodeError as error:
             raise ValueError('must be a JSON object, like {"datacenter1": 3}') from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _made_up(cls, values: Any) -> Any:
+        """A secret that `chat up` once made up gives way to the keys that somebody chose."""
+        if values.get("jwt_jwks_url") and str(values.get("jwt_secret_key", "")).startswith(MADE_UP_SECRET):
+            return {name: value for name, value in values.items() if name != "jwt_secret_key"}
+        return values
 
     @model_validator(mode="after")
     def _keys(self) -> Self:

@@ -1,24 +1,45 @@
-"""Where the keys come from that a token's signature is checked with: a shared secret, or the public keys of a JWKS."""
+"""Where the keys come from that a token's signature is checked with: a shared secret, or a JWK Set that changes."""
 
-from pathlib import Path
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWK, PyJWKSet, PyJWTError
+import structlog
+from jwt import PyJWK
 
-from chat.errors import BadSetting
+from chat.errors import BadSetting, KeysUnavailable, Transient
+from chat.jwks import Fetch, fetch_from
+from chat.keyring import Keyring, Keyrings, Sought
+from chat.metrics import KEY_FETCHES
 from chat.settings import Settings
 
-_PUBLIC = (RSAPublicKey, EllipticCurvePublicKey, Ed25519PublicKey)
+REFRESH_SECONDS = 60.0
+RETRY_SECONDS = 5.0
+"""After a fetch that failed nobody tries again for so long."""
+
+_log = structlog.get_logger()
 
 
 class KeySource(Protocol):
-    """Keys by what a token's header says of them. A key serves the one algorithm that it was made for."""
+    """Keys by what a token's header says of them, and by when they must count, in ms since 1970.
 
-    def key(self, algorithm: str, kid: str | None) -> bytes | PyJWK | None:
-        """The key to check a signature with, or None where there is none."""
+    A key serves the one algorithm that it was made for.
+    """
+
+    def find(self, sought: Sought, at: int) -> Sequence[bytes | PyJWK]:
+        """The keys to check a signature with; none where there are none.
+
+        Raises `KeysUnavailable` where only a fetch can tell; that is what `settle` is for.
+        """
+        ...
+
+    async def settle(self, sought: Sought, at: int) -> None:
+        """Returns when `find` can tell. Raises `KeysUnavailable` or `StorageUnavailable`; may be called again."""
+        ...
+
+    async def keep(self) -> None:
+        """Keeps the keys fresh until it is cancelled."""
         ...
 
 
@@ -26,42 +47,111 @@ class SecretKey:
     """`JWT_SECRET_KEY`: one secret for HS256, whatever key id a token names."""
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+        self._keys = {"HS256": [secret.encode()]}
 
-    def key(self, algorithm: str, _kid: str | None) -> bytes | None:
-        return self._secret if algorithm == "HS256" else None
+    def find(self, sought: Sought, _at: int) -> Sequence[bytes]:
+        return self._keys.get(sought.algorithm, ())
 
+    async def settle(self, _sought: Sought, _at: int) -> None:
+        """There is nothing to wait for."""
 
-class JwksFile:
-    """A JWK Set (RFC 7517) in a file, read once. Raises `BadSetting` where it is unusable or holds what is secret."""
-
-    def __init__(self, path: Path) -> None:
-        self._keys = [key for key in _load(path) if key.public_key_use in {None, "sig"}]
-        if any(not isinstance(key.key, _PUBLIC) for key in self._keys):
-            raise BadSetting("JWT_JWKS_URL: must hold public keys only (RSA, EC or Ed25519)")
-
-    def key(self, algorithm: str, kid: str | None) -> PyJWK | None:
-        fitting = [key for key in self._keys if key.algorithm_name == algorithm and kid in {None, key.key_id}]
-        # A token without a key id is checked only where there is no choice.
-        return fitting[0] if len(fitting) == 1 else None
+    async def keep(self) -> None:
+        await asyncio.Event().wait()
 
 
-def key_source(settings: Settings) -> KeySource:
-    """The keys that `settings` name. Raises `BadSetting` where they name none."""
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class JwksKeys:
+    """`JWT_JWKS_URL`: fetched every minute, and in between for a key id that nobody knows.
+
+    A set that cannot be fetched changes nothing: what is known goes on to count. `clock` gives ms since 1970.
+    """
+
+    def __init__(self, fetch: Fetch, keyrings: Keyrings, clock: Callable[[], int] = _now) -> None:
+        self._fetch = fetch
+        self._keyrings = keyrings
+        self._clock = clock
+        self._ring = Keyring()
+        self._refreshing = asyncio.Lock()
+        self._failed_at = float("-inf")
+
+    def find(self, sought: Sought, at: int) -> Sequence[PyJWK]:
+        fitting = self._ring.fitting(sought, at)
+        if not fitting and at > self._ring.settled:
+            raise KeysUnavailable("it is not known whether there is such a key")
+        return fitting
+
+    async def settle(self, sought: Sought, at: int) -> None:
+        await self._refresh(sought, at)
+
+    async def keep(self) -> None:
+        while True:
+            try:
+                await self._refresh()
+                pause = REFRESH_SECONDS
+            except Transient as error:
+                _log.warning("keys_not_fetched", reason=str(error))
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _refresh(self, sought: Sought | None = None, at: int = 0) -> None:
+        async with self._refreshing:
+            while not await self._refreshed(sought, at):
+                pass
+
+    async def _refreshed(self, sought: Sought | None, at: int) -> bool:
+        """Learns what others know, and fetches where that does not tell; False where others fetched meanwhile."""
+        self._ring = before = await self._keyrings.load()
+        if sought and before.settles(sought, at):
+            return True
+        now = self._clock()
+        after = before.fetched(await self._fetched(), now)
+        if sought and not after.fitting(sought, at):
+            after = after.cooled_down(max(now, at))
+        if not await self._keyrings.swap(before, after):
+            return False
+        self._ring = after
+        return True
+
+    async def _fetched(self) -> list[str]:
+        if time.monotonic() < self._failed_at + RETRY_SECONDS:
+            raise KeysUnavailable("the key server failed a moment ago")
+        try:
+            keys = await self._fetch()
+        except KeysUnavailable:
+            self._failed_at = time.monotonic()
+            KEY_FETCHES.labels("failed").inc()
+            raise
+        KEY_FETCHES.labels("done").inc()
+        return keys
+
+
+class OwnKeyring:
+    """A ring of this process's own: `seed` gives what it begins with, and nothing is written anywhere."""
+
+    def __init__(self, seed: Callable[[], Awaitable[Keyring]] | None = None) -> None:
+        self._seed = seed
+        self._ring = Keyring()
+
+    async def load(self) -> Keyring:
+        if self._seed is not None:
+            self._ring, self._seed = await self._seed(), None
+        return self._ring
+
+    async def swap(self, _before: Keyring, after: Keyring) -> bool:
+        self._ring = after
+        return True
+
+
+def key_source(settings: Settings, keyrings: Keyrings | None = None) -> KeySource:
+    """The keys that `settings` name; `keyrings` is where those of a JWK Set are kept.
+
+    Raises `BadSetting` where they name none.
+    """
     if settings.jwt_secret_key:
         return SecretKey(settings.jwt_secret_key)
-    address = settings.jwt_jwks_url
-    if address.startswith(("http://", "https://")):
-        raise BadSetting("JWT_JWKS_URL: must be a file; http addresses are not read yet")
-    if address:
-        return JwksFile(Path(address.removeprefix("file://")))
+    if settings.jwt_jwks_url:
+        return JwksKeys(fetch_from(settings.jwt_jwks_url), keyrings or OwnKeyring())
     raise BadSetting("JWT_SECRET_KEY or JWT_JWKS_URL: one of them must be set")
-
-
-def _load(path: Path) -> list[PyJWK]:
-    try:
-        return PyJWKSet.from_json(path.read_text(encoding="utf-8")).keys
-    except OSError as error:
-        raise BadSetting(f"JWT_JWKS_URL: the file cannot be read ({error.strerror})") from error
-    except (PyJWTError, ValueError, AttributeError) as error:
-        raise BadSetting("JWT_JWKS_URL: must be a JWK Set with at least one usable key") from error

@@ -14,6 +14,7 @@ from typing import Any
 import jwt
 
 from chat.errors import BadSetting, TokenExpired, TokenInvalid
+from chat.keyring import Keyrings, Sought
 from chat.settings import Settings
 from chat.token_claims import Verified, read, strict_object
 from chat.token_keys import key_source
@@ -30,50 +31,74 @@ _REFUSED_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", 
 
 
 class TokenVerifier:
-    """Judges tokens by `settings`. Raises `BadSetting` where these name no key."""
+    """Judges tokens by `settings`; `keyrings` is where the keys of a JWK Set are kept, in memory by default.
 
-    def __init__(self, settings: Settings) -> None:
-        self._keys = key_source(settings)
+    Raises `BadSetting` where the settings name no key.
+    """
+
+    def __init__(self, settings: Settings, keyrings: Keyrings | None = None) -> None:
+        self._keys = key_source(settings, keyrings)
         self._algorithms = settings.algorithms
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
         self._leeway = settings.jwt_leeway_seconds
         self._signatures = jwt.PyJWS(settings.algorithms, {"enforce_minimum_key_length": True})
+        self._headers = lru_cache(maxsize=REMEMBERED)(self._header)
         self._judged = lru_cache(maxsize=REMEMBERED)(self._judge)
 
-    def verify(self, token: str) -> Verified:
-        """Everything but the time. Raises `TokenInvalid`, whose text never holds anything of the token."""
-        if len(token) > MAX_TOKEN_BYTES:
-            raise TokenInvalid(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
-        verdict = self._judged(token)
+    def verify(self, token: str, at: float) -> Verified:
+        """Who bears a token that counts `at` a time, in seconds since 1970: nbf - leeway ≤ `at` < exp + leeway.
+
+        Raises `TokenInvalid` or `TokenExpired`, whose texts never hold anything of the token, and `KeysUnavailable`
+        where only a fetch can tell whether there is such a key: see `settle`.
+        """
+        verdict: Verified | str = "the token is signed with a key that is not known here"
+        for key in self._keys.find(self._sought(token), _milliseconds(at)):
+            verdict = self._judged(token, key)
+            if isinstance(verdict, Verified):
+                break
         if isinstance(verdict, str):
             raise TokenInvalid(verdict)
+        self._check_time(verdict, at)
         return verdict
 
-    def check_time(self, verified: Verified, at: float) -> None:
-        """Whether nbf - leeway ≤ `at` < exp + leeway, `at` in seconds since 1970.
+    async def settle(self, token: str, at: float) -> None:
+        """Returns when `verify` can tell. Raises `KeysUnavailable` or `StorageUnavailable`; may be called again."""
+        await self._keys.settle(self._sought(token), _milliseconds(at))
 
-        Raises `TokenExpired` or, too early, `TokenInvalid`.
-        """
+    async def keep(self) -> None:
+        """Keeps the keys fresh until it is cancelled."""
+        await self._keys.keep()
+
+    def _check_time(self, verified: Verified, at: float) -> None:
         if at >= verified.expires_at + self._leeway:
             raise TokenExpired("the token has expired")
         if verified.not_before is not None and at < verified.not_before - self._leeway:
             raise TokenInvalid("the token is not valid yet")
 
-    def _judge(self, token: str) -> Verified | str:
-        """What is remembered of a token: its claims, or why it does not count."""
+    def _sought(self, token: str) -> Sought:
+        if len(token) > MAX_TOKEN_BYTES:
+            raise TokenInvalid(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
+        sought = self._headers(token)
+        if isinstance(sought, str):
+            raise TokenInvalid(sought)
+        return sought
+
+    def _header(self, token: str) -> Sought | str:
+        """What is remembered of a token's header: what it says of its key, or why the token does not count."""
         try:
-            return read(self._open(token), self._issuer, self._audience)
+            return self._read_header(token)
         except TokenInvalid as error:
             return str(error)
 
-    def _open(self, token: str) -> dict[str, Any]:
-        if not _COMPACT.fullmatch(token):
-            raise TokenInvalid("the token is no JWT in compact form")
-        algorithm, kid = self._header(token)
-        key = self._keys.key(algorithm, kid)
-        if key is None:
-            raise TokenInvalid("the token is signed with a key that is not known here")
+    def _judge(self, token: str, key: bytes | jwt.PyJWK) -> Verified | str:
+        """What is remembered of a token and a key: its claims, or why it does not count."""
+        try:
+            return read(self._open(token, key), self._issuer, self._audience)
+        except TokenInvalid as error:
+            return str(error)
+
+    def _open(self, token: str, key: bytes | jwt.PyJWK) -> dict[str, Any]:
         try:
             signed = self._signatures.decode_complete(token, key, self._algorithms)
         except jwt.PyJWTError:
@@ -81,15 +106,16 @@ class TokenVerifier:
             raise TokenInvalid("the token's signature is wrong") from None
         return strict_object(signed["payload"])
 
-    def _header(self, token: str) -> tuple[str, str | None]:
-        """The algorithm and the key id that the token's header names."""
+    def _read_header(self, token: str) -> Sought:
+        if not _COMPACT.fullmatch(token):
+            raise TokenInvalid("the token is no JWT in compact form")
         header = strict_object(_decode(token.partition(".")[0]))
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in self._algorithms:
             raise TokenInvalid("the token's algorithm is not accepted here")
         if _REFUSED_HEADERS & header.keys() or not isinstance(kid, str | None):
             raise TokenInvalid("the token's header holds what is not accepted here")
-        return algorithm, kid
+        return Sought(algorithm, kid)
 
 
 def make_token(
@@ -118,6 +144,10 @@ def make_token(
     times = {"iat": issued, "exp": issued + ttl}
     everything = payload | {name: value for name, value in ours.items() if value} | times | claims
     return jwt.encode(everything, settings.jwt_secret_key, algorithm="HS256")
+
+
+def _milliseconds(at: float) -> int:
+    return round(at * 1000)
 
 
 def _decode(segment: str) -> bytes:

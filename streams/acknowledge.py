@@ -49,9 +49,9 @@ class Outstanding:
         if self._committable.get(tp) == offset:
             del self._committable[tp]
 
-    def depth(self, tp: TP) -> int:
-        """Chunks of a partition that are under way."""
-        return len(self._chunks.get(tp, ()))
+    def under_way(self, tp: TP) -> int:
+        """Records of a partition that are under way."""
+        return sum(len(chunk.records) for chunk in self._chunks.get(tp, ()))
 
     def drop(self, tps: Iterable[TP]) -> None:
         """Forgets partitions that are no longer owned."""

@@ -12,7 +12,7 @@ from chat.domain.principal import Permission
 from chat.domain.verdict import Applied, At, Given, Limits, Repeated, Verdict
 from chat.domain.verdicts import Refused
 from chat.storage.store import Store
-from streams.facts import Facts, gather, learner_of, thread_of
+from streams.facts import Facts, gather
 from streams.memory import Memory, ThreadMemory
 from streams.records import Admitted
 from streams.waiting import Waiting
@@ -35,13 +35,13 @@ class Judge:
         for one in admitted:
             await self._ensure_claim(one, memory, facts)
             self._note(one, self._verdict(one, memory, facts), memory, facts, work)
-        memory.settle({learner_of(one.command) for one in admitted})
+        memory.settle({one.thread.learner for one in admitted})
 
     async def _ensure_claim(self, one: Admitted, memory: Memory, facts: Facts) -> None:
         """Claims a thread id whose `CreateThread` could not be foreseen to come so far: rare, so one by one."""
         if not isinstance(one.command, CreateThread):
             return
-        key = thread_of(one.command)
+        key = one.thread
         earlier = facts.remembered.get((key.learner, one.command.command_id))
         seen_before = earlier is not None and earlier.position < self._position(one)
         if key not in facts.claims and not seen_before and _held(memory, key).thread is None:
@@ -51,14 +51,14 @@ class Judge:
         return position(self.epoch, one.record.offset)
 
     def _verdict(self, one: Admitted, memory: Memory, facts: Facts) -> Verdict:
-        command, key = one.command, thread_of(one.command)
+        command, key = one.command, one.thread
         given = Given(
             _held(memory, key).thread,
             facts.remembered.get((key.learner, command.command_id)),
             self._digest(command),
             facts.seqs[key],
             not facts.claims.get(key, True),
-            facts.target(command),
+            facts.target(one),
             facts.marks.get((key, one.caller.user_id)),
         )
         moderates = Permission.MESSAGES_MODERATE in one.caller.permissions
@@ -70,7 +70,8 @@ class Judge:
             work.refuse(one, verdict)
         elif isinstance(verdict, Repeated):
             work.repeat(one, verdict)
-            memory[learner_of(one.command)].commands.add(one.command.command_id)
+            memory[one.thread.learner].commands.add(one.command.command_id)
+            facts.recall(one, verdict)
         elif isinstance(verdict, Applied):
             work.apply(one, verdict)
             _learn(one, verdict, memory, facts)
@@ -85,7 +86,7 @@ def _held(memory: Memory, key: ThreadKey) -> ThreadMemory:
 
 
 def _learn(one: Admitted, applied: Applied, memory: Memory, facts: Facts) -> None:
-    key, command = thread_of(one.command), one.command
+    key, command = one.thread, one.command
     held = _held(memory, key)
     held.thread = applied.thread
     memory[key.learner].commands.add(command.command_id)

@@ -21,7 +21,7 @@ class Gate:
     partitions: int
 
     def authorise(self, decoded: Decoded) -> Admitted | Refusal:
-        """The first check that fails gives the code."""
+        """The first check that fails gives the code. Raises `KeysUnavailable`; then `settle` is to be awaited first."""
         caller = self._caller(decoded.record)
         if isinstance(caller, Refused):
             return Refusal(decoded.record, decoded.identity, caller)
@@ -30,13 +30,19 @@ class Gate:
             return Refusal(decoded.record, decoded.identity, refused or Refused(Code.INVALID, "the record is invalid"))
         return Admitted(decoded.record, decoded.command, caller)
 
+    async def settle(self, record: Record) -> None:
+        """Returns when it is known which keys the record's token may be signed with.
+
+        Raises `KeysUnavailable` or `StorageUnavailable`; may be called again.
+        """
+        await self.verifier.settle(_bearer(record) or "", record.timestamp / 1000)
+
     def _caller(self, record: Record) -> Principal | Refused:
         token = _bearer(record)
         if token is None:
             return Refused(Code.UNAUTHENTICATED, "one header `authorization: Bearer <JWT>` is needed")
         try:
-            verified = self.verifier.verify(token)
-            self.verifier.check_time(verified, record.timestamp / 1000)
+            verified = self.verifier.verify(token, record.timestamp / 1000)
         except TokenExpired:
             return Refused(Code.TOKEN_EXPIRED, "the token had expired when the broker took the record")
         except TokenInvalid as error:

@@ -9,6 +9,7 @@ from chat.settings import Settings
 from chat.storage import migrate
 from chat.storage.cassandra_store import CassandraStore
 from chat.storage.session import Connection
+from chat.storage.token_keys import SharedKeyring
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp, make_app
 from streams.apply import Judge
@@ -22,11 +23,12 @@ from streams.waiting import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A worker's way to Cassandra, and what the topics are."""
+    """A worker's way to Cassandra, what the topics are, and who judges tokens."""
 
     connection: Connection
     epoch: int
     partitions: int
+    verifier: TokenVerifier
 
 
 async def reach(settings: Settings, waiting: Waiting) -> Servers:
@@ -38,7 +40,7 @@ async def reach(settings: Settings, waiting: Waiting) -> Servers:
     await waiting.until_served(lambda: migrate.check(connection))
     known = await waiting.until_served(lambda: topics.check(settings, connection))
     commands = known[topics.Topic.COMMANDS]
-    return Servers(connection, commands.epoch, commands.partitions)
+    return Servers(connection, commands.epoch, commands.partitions, TokenVerifier(settings, SharedKeyring(connection)))
 
 
 async def build(settings: Settings, servers: Servers, waiting: Waiting) -> WorkerApp:
@@ -57,4 +59,4 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     judge = Judge(rows, waiting, limits, secret, servers.epoch)
     publisher = Publisher(lambda: app.producer, waiting)
     emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions)
-    return CommandWay(Gate(TokenVerifier(settings), servers.partitions), judge, rows, emitter, waiting)
+    return CommandWay(Gate(servers.verifier, servers.partitions), judge, rows, emitter, waiting)

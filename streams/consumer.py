@@ -27,13 +27,14 @@ from faust.types import TP
 from chat.errors import LogTruncated, Permanent
 from chat.metrics import ASSIGNED, REBALANCES
 from streams.acknowledge import Outstanding
-from streams.chunk import Chunk, chunks
+from streams.chunk import MAX_RECORDS, Chunk, chunks
 
-MAX_DEPTH = 2
-"""Chunks of a partition under way: one at work and one at hand. This bound is the back-pressure."""
+MAX_UNDER_WAY = 2 * MAX_RECORDS
+"""Records of a partition that are handed on before it has to wait: one chunk at work, one at hand. Only then are
+records left in aiokafka's buffer, for which it keeps the whole broker waiting for 100 ms."""
 
-FETCH_WAIT_MS = 20
-"""How long the broker holds an empty fetch: a partition that is drained meanwhile waits as long."""
+FETCH_WAIT_MS = 100
+"""How long the broker holds an empty fetch: a partition that had to wait is not part of it, and waits as long."""
 
 QUIESCE = 5.0
 """Seconds that a rebalance waits for what is under way; what takes longer is read again by the next owner."""
@@ -105,7 +106,7 @@ class ChunkConsumer(Consumer):
 
     async def _drain_once(self) -> None:
         active = self._get_active_partitions()
-        ready = {tp for tp in active if self.outstanding.depth(tp) < MAX_DEPTH}
+        ready = {tp for tp in active if self.outstanding.under_way(tp) < MAX_UNDER_WAY}
         if not ready:
             await self._wait_for_room()
             return

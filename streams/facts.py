@@ -5,24 +5,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from chat.domain.commands import Command, CreateThread, DeleteMessage, EditMessage, MarkRead, PostMessage
-from chat.domain.model import FIRST_GENERATION, LearnerId, Message, ThreadKey
+from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.domain.position import position
-from chat.domain.verdict import Remembered
+from chat.domain.verdict import Remembered, Repeated
 from chat.storage.store import MarkKey, Store
 from streams.memory import Memory
 from streams.records import Admitted
 
 CommandKey = tuple[LearnerId, str]
-
-
-def learner_of(command: Command) -> LearnerId:
-    """Whose partition a command's rows are in."""
-    return LearnerId(command.tenant_id, command.learner_id, FIRST_GENERATION)
-
-
-def thread_of(command: Command) -> ThreadKey:
-    """The thread that a command names."""
-    return ThreadKey(learner_of(command), command.thread_id)  # type: ignore[attr-defined]
 
 
 class Facts:
@@ -35,11 +25,26 @@ class Facts:
         self.marks: dict[MarkKey, int] = {}
         self.claims: dict[ThreadKey, bool] = {}
 
-    def target(self, command: Command) -> Message | None:
+    def target(self, one: Admitted) -> Message | None:
         """The message that a command wants to change."""
-        if not isinstance(command, EditMessage | DeleteMessage):
+        if not isinstance(one.command, EditMessage | DeleteMessage):
             return None
-        return self.messages.get((thread_of(command), command.message_id))
+        return self.messages.get((one.thread, one.command.message_id))
+
+    def recall(self, one: Admitted, repeated: Repeated) -> None:
+        """Notes what a command did that was applied before: a crash may have kept it from the tables read here.
+
+        It never takes back what came later, of which the first run may have left more than its command.
+        """
+        message, mark = repeated.message, repeated.mark
+        if message is not None:
+            place = one.thread, message.message_id
+            found = self.messages.get(place)
+            if found is not None and found.updated_at <= message.updated_at:
+                self.messages[place] = message
+        if mark is not None:
+            mine = one.thread, one.caller.user_id
+            self.marks[mine] = max(self.marks.get(mine, 0), mark)
 
     def learn(self, key: ThreadKey, message: Message) -> None:
         """Notes what a command of the chunk made of a message."""
@@ -52,20 +57,19 @@ async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted], epo
 
     `epoch` is that of the topic from which the commands come. Raises `StorageUnavailable`; may be called again.
     """
-    commands = [one.command for one in admitted]
-    await _load(store, memory, commands)
+    await _load(store, memory, admitted)
     facts = Facts()
     await asyncio.gather(
         _find_commands(store, memory, admitted, epoch, facts),
-        _find_messages(store, memory, commands, facts),
+        _find_messages(store, memory, admitted, facts),
         _find_marks(store, admitted, facts),
     )
-    await _claim(store, memory, commands, facts)
+    await _claim(store, memory, admitted, facts)
     return facts
 
 
-async def _load(store: Store, memory: Memory, commands: Sequence[Command]) -> None:
-    threads = {thread_of(command) for command in commands}
+async def _load(store: Store, memory: Memory, admitted: Sequence[Admitted]) -> None:
+    threads = {one.thread for one in admitted}
     learners = {key.learner for key in threads if key.learner not in memory}
     missing = {key for key in threads if not memory.knows(key)}
     if not missing:
@@ -80,7 +84,7 @@ async def _load(store: Store, memory: Memory, commands: Sequence[Command]) -> No
 async def _find_commands(store: Store, memory: Memory, admitted: Sequence[Admitted], epoch: int, facts: Facts) -> None:
     wanted: defaultdict[LearnerId, set[str]] = defaultdict(set)
     for one in admitted:
-        learner, command_id = learner_of(one.command), one.command.command_id
+        learner, command_id = one.thread.learner, one.command.command_id
         if memory[learner].commands.may_hold(command_id) or _is_past(memory, one, epoch):
             wanted[learner].add(command_id)
     if wanted:
@@ -93,21 +97,20 @@ def _is_past(memory: Memory, one: Admitted, epoch: int) -> bool:
     The learner's ids do not tell: an owner that slept and does not know yet that it is none any more may have applied
     it after they were loaded and before the thread was.
     """
-    thread = memory[learner_of(one.command)].threads[thread_of(one.command).thread_id].thread
+    thread = memory[one.thread.learner].threads[one.thread.thread_id].thread
     return thread is not None and thread.position >= position(epoch, one.record.offset)
 
 
-async def _find_messages(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:
+async def _find_messages(store: Store, memory: Memory, admitted: Sequence[Admitted], facts: Facts) -> None:
     wanted: defaultdict[ThreadKey, set[str]] = defaultdict(set)
-    for command in commands:
-        key = thread_of(command)
-        held = memory[key.learner].threads[key.thread_id].messages
-        wanted[key].update(one for one in _named(command) if held.may_hold(one))
+    for one in admitted:
+        held = memory[one.thread.learner].threads[one.thread.thread_id].messages
+        wanted[one.thread].update(message_id for message_id in _named(one.command) if held.may_hold(message_id))
     questions = {key: ids for key, ids in wanted.items() if ids}
     if questions:
         for (key, message_id), seq in (await store.find_messages(questions)).items():
             facts.seqs[key][message_id] = seq
-        await _read_targets(store, commands, facts)
+        await _read_targets(store, admitted, facts)
 
 
 def _named(command: Command) -> Iterator[str]:
@@ -118,13 +121,13 @@ def _named(command: Command) -> Iterator[str]:
         yield command.reply_to
 
 
-async def _read_targets(store: Store, commands: Sequence[Command], facts: Facts) -> None:
+async def _read_targets(store: Store, admitted: Sequence[Admitted], facts: Facts) -> None:
     """The messages that are to be changed, where the row at their seq is still theirs."""
     places = {
-        (key, seq): command.message_id
-        for command in commands
-        if isinstance(command, EditMessage | DeleteMessage)
-        and (seq := facts.seqs[key := thread_of(command)].get(command.message_id))
+        (one.thread, seq): one.command.message_id
+        for one in admitted
+        if isinstance(one.command, EditMessage | DeleteMessage)
+        and (seq := facts.seqs[one.thread].get(one.command.message_id))
     }
     for (key, seq), message in (await store.read_messages(places)).items() if places else ():
         if message.message_id == places[key, seq]:
@@ -132,21 +135,20 @@ async def _read_targets(store: Store, commands: Sequence[Command], facts: Facts)
 
 
 async def _find_marks(store: Store, admitted: Sequence[Admitted], facts: Facts) -> None:
-    wanted = {(thread_of(one.command), one.caller.user_id) for one in admitted if isinstance(one.command, MarkRead)}
+    wanted = {(one.thread, one.caller.user_id) for one in admitted if isinstance(one.command, MarkRead)}
     if wanted:
         facts.marks.update(await store.read_marks(wanted))
 
 
-async def _claim(store: Store, memory: Memory, commands: Sequence[Command], facts: Facts) -> None:
+async def _claim(store: Store, memory: Memory, admitted: Sequence[Admitted], facts: Facts) -> None:
     """Claims beforehand, side by side, the thread ids whose `CreateThread` comes as far as the claim for certain."""
     seen: set[CommandKey] = set(facts.remembered)
     wanted: list[ThreadKey] = []
-    for command in commands:
-        learner = learner_of(command)
-        if isinstance(command, CreateThread) and (learner, command.command_id) not in seen:
-            key = thread_of(command)
-            if memory[learner].threads[key.thread_id].thread is None:
-                wanted.append(key)
-        seen.add((learner, command.command_id))
+    for one in admitted:
+        key, named = one.thread, (one.thread.learner, one.command.command_id)
+        known = memory[key.learner].threads[key.thread_id].thread
+        if isinstance(one.command, CreateThread) and named not in seen and known is None:
+            wanted.append(key)
+        seen.add(named)
     keys = list(dict.fromkeys(wanted))
     facts.claims.update(zip(keys, await asyncio.gather(*map(store.claim, keys)), strict=True))

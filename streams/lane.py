@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chat.errors import KeysUnavailable
 from chat.metrics import CHUNK_RECORDS, COMMAND_SECONDS, OUTCOMES
 from chat.storage.store import Store
 from streams.apply import Judge
 from streams.authorise import Gate
-from streams.chunk import Chunk
+from streams.chunk import MAX_RECORDS, Chunk, merged
 from streams.decode import decode
 from streams.emit import Emitter
 from streams.memory import Memory
@@ -47,7 +48,7 @@ class CommandWay:
 
     async def go(self, memory: Memory, chunk: Chunk) -> None:
         work = Work()
-        await self.judge.judge(memory, self._admit(chunk.records, work), work)
+        await self.judge.judge(memory, await self._admit(chunk.records, work), work)
         await self._finish(chunk, work)
         _count(chunk, work)
 
@@ -58,10 +59,10 @@ class CommandWay:
         for key, (thread, at) in work.deleted.items():
             await purge(self.rows, self.emitter, self.waiting, Deletion(key, thread, at, chunk.tp.partition))
 
-    def _admit(self, records: Sequence[Record], work: Work) -> list[Admitted]:
+    async def _admit(self, records: Sequence[Record], work: Work) -> list[Admitted]:
         admitted = []
         for record in records:
-            one = self._admit_one(record)
+            one = await self._admit_one(record)
             if isinstance(one, Admitted):
                 admitted.append(one)
             elif isinstance(one, Refusal):
@@ -70,9 +71,15 @@ class CommandWay:
                 work.dead_letters.append(one)
         return admitted
 
-    def _admit_one(self, record: Record) -> Admitted | Refusal | DeadLetter:
+    async def _admit_one(self, record: Record) -> Admitted | Refusal | DeadLetter:
         decoded = decode(record)
-        return decoded if isinstance(decoded, DeadLetter) else self.gate.authorise(decoded)
+        if isinstance(decoded, DeadLetter):
+            return decoded
+        try:
+            return self.gate.authorise(decoded)
+        except KeysUnavailable:
+            await self.waiting.until_served(lambda: self.gate.settle(record))
+        return self.gate.authorise(decoded)
 
 
 def _count(chunk: Chunk, work: Work) -> None:
@@ -104,11 +111,19 @@ class Lane:
     async def _run(self) -> None:
         try:
             while True:
-                chunk, acknowledge = await self._queue.get()
-                await self._way.go(self._memory, chunk)
-                acknowledge()
+                taken = await self._take()
+                await self._way.go(self._memory, merged([chunk for chunk, _ in taken]))
+                for _, acknowledge in taken:
+                    acknowledge()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: see `fail`
             self._fail(error)
+
+    async def _take(self) -> list[tuple[Chunk, Acknowledge]]:
+        """What came while the lane was at work, until it is `MAX_RECORDS`: the slower the servers, the fewer trips."""
+        taken = [await self._queue.get()]
+        while sum(len(chunk.records) for chunk, _ in taken) < MAX_RECORDS and not self._queue.empty():
+            taken.append(self._queue.get_nowait())
+        return taken
 
     async def stop(self) -> None:
         """Ends the lane where it is; what it has not acknowledged is read again by the next owner."""

@@ -1,8 +1,10 @@
 """What a record of a command topic becomes on its way."""
 
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from chat.domain.commands import Command
+from chat.domain.model import FIRST_GENERATION, LearnerId, ThreadKey
 from chat.domain.principal import Principal
 from chat.domain.verdicts import Refused
 
@@ -28,12 +30,18 @@ class Decoded(NamedTuple):
     complaint: str | None
 
 
-class Admitted(NamedTuple):
-    """A valid command of somebody who may send it."""
+@dataclass(slots=True)
+class Admitted:
+    """A valid command of somebody who may send it, and the thread that it names."""
 
     record: Record
     command: Command
     caller: Principal
+    thread: ThreadKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        learner = LearnerId(self.command.tenant_id, self.command.learner_id, FIRST_GENERATION)
+        self.thread = ThreadKey(learner, self.command.thread_id)
 
 
 class Refusal(NamedTuple):

@@ -1,6 +1,7 @@
 """One worker process: starts, serves until it is told to stop or cannot go on, and leaves in order."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from streams.app import WorkerApp
 from streams.bootstrap import Servers, build, reach
 from streams.health import Health, serving
 from streams.waiting import Waiting
-from streams.watch import watch_topics
+from streams.watch import watch_keys, watch_topics
 
 Build = Callable[[Settings, Servers, Waiting], Awaitable[WorkerApp]]
 _log = structlog.get_logger()
@@ -64,13 +65,23 @@ async def _work(settings: Settings, waiting: Waiting, health: Health, build_app:
     try:
         app = await build_app(settings, servers, waiting)
         health.app = app
+        _collect_seldom()
         await _serve(settings, servers, app)
     finally:
         await servers.connection.close()
 
 
+def _collect_seldom() -> None:
+    """Its many short-lived records and rows hold no cycles: looking for some after every 700 took 8 % of the CPU."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
-    watching = asyncio.create_task(watch_topics(settings, servers.connection, app))
+    watching = [
+        asyncio.create_task(watch_topics(settings, servers.connection, app)),
+        asyncio.create_task(watch_keys(servers.verifier, app)),
+    ]
     starting = asyncio.create_task(app.start())
     try:
         await asyncio.wait({app.failed, starting}, return_when=asyncio.FIRST_COMPLETED)
@@ -78,7 +89,8 @@ async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
             await starting
         await app.failed
     finally:
-        watching.cancel()
+        for one in watching:
+            one.cancel()
         await _leave(app)
         starting.cancel()
 

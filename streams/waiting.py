@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import structlog
 
-from chat.errors import StorageUnavailable, Transient
+from chat.errors import KeysUnavailable, StorageUnavailable, Transient
 from chat.metrics import WAITING
 
 T = TypeVar("T")
@@ -67,4 +67,6 @@ class Waiting:
 
 
 def _server(error: Transient) -> str:
+    if isinstance(error, KeysUnavailable):
+        return "jwks"
     return "cassandra" if isinstance(error, StorageUnavailable) else "kafka"

@@ -1,4 +1,4 @@
-"""Keeps an eye on the topics: one that was made anew while the worker runs must stop it."""
+"""What goes on beside the lanes: the topics must stay those that they were, and the keys of tokens fresh."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ from chat import topics
 from chat.errors import Permanent, Transient
 from chat.settings import Settings
 from chat.storage.session import Connection
+from chat.tokens import TokenVerifier
 from streams.app import WorkerApp
 
 INTERVAL = 1.0
@@ -22,3 +23,11 @@ async def watch_topics(settings: Settings, connection: Connection, app: WorkerAp
         except Permanent as error:
             app.fail(error)
             return
+
+
+async def watch_keys(verifier: TokenVerifier, app: WorkerApp) -> None:
+    """Keeps the keys of tokens fresh; fails the worker with `StorageRefused` where it may not keep them."""
+    try:
+        await verifier.keep()
+    except Permanent as error:
+        app.fail(error)

@@ -8,7 +8,6 @@ from chat.domain.model import Status, Thread, ThreadKey
 from chat.domain.verdict import Applied, Repeated
 from chat.domain.verdicts import Refused
 from chat.storage.writes import CommandWrite, MarkWrite, MessageWrite, ThreadWrite
-from streams.facts import thread_of
 from streams.records import Admitted, DeadLetter, Identity, Record, Refusal
 
 
@@ -37,7 +36,7 @@ class Work:
 
     def repeat(self, one: Admitted, repeated: Repeated) -> None:
         """Notes an event to emit again, and what comes after the commit point, which the first run may have missed."""
-        key = thread_of(one.command)
+        key = one.thread
         self.repeated[key] = ThreadWrite(key, repeated.thread, [], details=True)
         if repeated.message is not None:
             self.changes.append(MessageWrite(key, repeated.message, repeated.write_time))
@@ -48,7 +47,7 @@ class Work:
 
     def apply(self, one: Admitted, applied: Applied) -> None:
         """Notes everything that an applied command writes."""
-        key, after = thread_of(one.command), applied.thread
+        key, after = one.thread, applied.thread
         command_id, time = one.command.command_id, one.record.timestamp
         self.commands.append(CommandWrite(key.learner, command_id, applied.remembered, after.write_time, time))
         if applied.mark is not None:

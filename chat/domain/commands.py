@@ -2,25 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What every command has. `kind` is a small number that tells the types apart where they are remembered."""
+    """What every command about a thread has. `kind` is a number that tells types apart where they are remembered."""
 
     kind: ClassVar[int]
 
     command_id: str
     tenant_id: str
     learner_id: str
+    thread_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateThread(Command):
     kind = 1
 
-    thread_id: str
     title: str
     metadata: str
 
@@ -29,7 +30,6 @@ class CreateThread(Command):
 class PostMessage(Command):
     kind = 2
 
-    thread_id: str
     message_id: str
     content: str
     message_type: str
@@ -41,7 +41,6 @@ class PostMessage(Command):
 class UpdateThread(Command):
     kind = 3
 
-    thread_id: str
     title: str | None
     metadata: str | None
 
@@ -50,14 +49,11 @@ class UpdateThread(Command):
 class DeleteThread(Command):
     kind = 4
 
-    thread_id: str
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditMessage(Command):
     kind = 5
 
-    thread_id: str
     message_id: str
     content: str
     metadata: str | None
@@ -67,7 +63,6 @@ class EditMessage(Command):
 class DeleteMessage(Command):
     kind = 6
 
-    thread_id: str
     message_id: str
 
 
@@ -75,7 +70,6 @@ class DeleteMessage(Command):
 class MarkRead(Command):
     kind = 7
 
-    thread_id: str
     seq: int
 
 
@@ -90,6 +84,9 @@ def command(record_type: str, values: Mapping[str, Any]) -> Command:
     return TYPES[record_type](**values)
 
 
+_SAID = {cls: attrgetter(*(field.name for field in fields(cls))) for cls in TYPES.values()}
+
+
 def body(one: Command) -> tuple[Any, ...]:
     """Everything a producer said, in field order: two commands are the same exactly when these are equal."""
-    return (type(one).__name__, *(getattr(one, field.name) for field in fields(one)))
+    return (type(one).__name__, *_SAID[type(one)](one))

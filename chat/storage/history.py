@@ -1,7 +1,8 @@
 """What the read side asks of the store, and in which shapes it is answered.
 
 `chat.storage.reads` answers from Cassandra, `chat.storage.memory_reads` from a process's memory; one test suite is run
-against both. Times are UTC milliseconds.
+against both. Times are UTC milliseconds. A version is the time of a write in microseconds, which grows with every write
+of a thread: of two states of one thing, though both be of one millisecond, it tells which one is shown.
 """
 
 from collections.abc import Collection
@@ -11,12 +12,20 @@ from chat.domain.model import Details, LearnerId, Message, ThreadKey
 
 
 class ShownThread(NamedTuple):
-    """A thread as a reader sees it."""
+    """A thread as a reader sees it; in a list its version is not asked for, and 0."""
 
     thread_id: str
     details: Details
     last_seq: int
     last_activity_at: int
+    version: int = 0
+
+
+class ShownMessage(NamedTuple):
+    """One message as a reader sees it."""
+
+    message: Message
+    version: int
 
 
 class Place(NamedTuple):
@@ -62,6 +71,6 @@ class History(Protocol):
         """The seq of the oldest message that has not expired; None where all of 1 … `last_seq` have."""
         ...
 
-    async def message(self, key: ThreadKey, message_id: str) -> Message | None:
+    async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         """One message by its id."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from chat.domain.model import LearnerId, Message, ThreadKey
-from chat.storage.history import Place, ShownThread
+from chat.storage.history import Place, ShownMessage, ShownThread
 
 
 class MemoryHistory:
@@ -15,6 +15,7 @@ class MemoryHistory:
         self._messages: dict[ThreadKey, dict[int, Message]] = {}
         self._seqs: dict[ThreadKey, dict[str, int]] = {}
         self._marks: dict[tuple[LearnerId, str, str], int] = {}
+        self._versions: dict[tuple[ThreadKey, int], int] = {}
 
     async def put_thread(self, key: ThreadKey, thread: ShownThread) -> None:
         """Makes a thread, or gives it another state."""
@@ -24,6 +25,7 @@ class MemoryHistory:
     async def put_message(self, key: ThreadKey, message: Message) -> None:
         """Writes a message's row; it is seen once its thread's `last_seq` has come so far."""
         self._messages.setdefault(key, {})[message.seq] = message
+        self._versions[key, message.seq] = self._versions.get((key, message.seq), 0) + 1
         self._seqs.setdefault(key, {})[message.message_id] = message.seq
 
     async def put_mark(self, key: ThreadKey, user_id: str, seq: int) -> None:
@@ -66,13 +68,13 @@ class MemoryHistory:
     async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
         return min((seq for seq in self._messages.get(key, {}) if seq <= last_seq), default=None)
 
-    async def message(self, key: ThreadKey, message_id: str) -> Message | None:
+    async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         seq = self._seqs.get(key, {}).get(message_id)
         last_seq = await self.last_seq(key)
         if seq is None or last_seq is None or seq > last_seq:
             return None
         found = self._messages.get(key, {}).get(seq)
-        return found if found and found.message_id == message_id else None
+        return ShownMessage(found, self._versions[key, seq]) if found and found.message_id == message_id else None
 
 
 def _rank(thread: ShownThread) -> tuple[int, str]:

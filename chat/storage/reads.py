@@ -12,8 +12,9 @@ from collections.abc import Collection
 from typing import Any, Self
 
 from chat.domain.model import Details, LearnerId, Message, Status, ThreadKey, bucket_of
-from chat.storage import migrate
-from chat.storage.history import Place, ShownThread
+from chat.keyring import Keyring
+from chat.storage import migrate, token_keys
+from chat.storage.history import Place, ShownMessage, ShownThread
 from chat.storage.sealing import unseal
 from chat.storage.session import Connection
 
@@ -26,9 +27,8 @@ _MESSAGE = """seq, CAST(message_id AS text), sender_id, message_type, content, m
 _DETAILS = "title, metadata, created_by, to_unix_timestamp(created_at), to_unix_timestamp(updated_at)"
 
 _OWNER = "SELECT learner_id, generation FROM thread_owners WHERE tenant_id = ? AND thread_id = ?"
-_ONE_THREAD = (
-    f"SELECT DISTINCT status, last_seq, to_unix_timestamp(active_at), {_DETAILS} FROM thread_log WHERE {_THREAD}"
-)
+_ONE_THREAD = f"""SELECT DISTINCT status, last_seq, to_unix_timestamp(active_at), write_time, {_DETAILS}
+    FROM thread_log WHERE {_THREAD}"""
 _LAST_SEQ = f"SELECT DISTINCT status, last_seq FROM thread_log WHERE {_THREAD}"
 _SEQ = f"SELECT status, last_seq, seq FROM thread_log WHERE {_THREAD} AND message_id = ?"
 _PLACES = """SELECT to_unix_timestamp(last_activity_at), CAST(thread_id AS text) FROM threads
@@ -37,12 +37,13 @@ _LISTED = f"""SELECT CAST(thread_id AS text), last_seq, to_unix_timestamp(last_a
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id IN ?"""
 _RANGE = f"""SELECT {_MESSAGE} FROM messages
     WHERE {_THREAD} AND bucket = ? AND seq >= ? AND seq <= ?"""
+_ONE = f"SELECT WRITETIME(sender_id), {_MESSAGE} FROM messages WHERE {_THREAD} AND bucket = ? AND seq = ?"
 _FIRST = f"SELECT seq FROM messages WHERE {_THREAD} AND bucket = ? AND seq <= ? ORDER BY seq ASC LIMIT 1"
 _MARKS = """SELECT CAST(thread_id AS text), seq FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id IN ?"""
 _PROBE = "SELECT partitions FROM topics WHERE name = 'chat.commands'"
 
-_READS = (_PROBE, _OWNER, _ONE_THREAD, _LAST_SEQ, _SEQ, _PLACES, _LISTED, _RANGE, _FIRST, _MARKS)
+_READS = (_PROBE, _OWNER, _ONE_THREAD, _LAST_SEQ, _SEQ, _PLACES, _LISTED, _RANGE, _ONE, _FIRST, _MARKS)
 
 
 class HistoryReader:
@@ -76,9 +77,9 @@ class HistoryReader:
         return self._owners.get(asked)
 
     async def thread(self, key: ThreadKey) -> ShownThread | None:
-        for status, last_seq, active_at, *details in await self._ask(_ONE_THREAD, *_values(key)):
+        for status, last_seq, active_at, version, *details in await self._ask(_ONE_THREAD, *_values(key)):
             if status == Status.LIVE:
-                return ShownThread(key.thread_id, _details(*details), last_seq, active_at)
+                return ShownThread(key.thread_id, _details(*details), last_seq, active_at, version)
         return None
 
     async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
@@ -121,11 +122,16 @@ class HistoryReader:
             low, high = (low, middle) if await self._first_in(key, middle, last_seq) else (middle + 1, high)
         return await self._first_in(key, low, last_seq)
 
-    async def message(self, key: ThreadKey, message_id: str) -> Message | None:
+    async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         for status, last_seq, seq in await self._ask(_SEQ, *_values(key), uuid.UUID(message_id)):
             if status == Status.LIVE and seq <= last_seq:
-                found = await self.messages(key, seq, seq)
-                return next((message for message in found if message.message_id == message_id), None)
+                found = await self._message_at(key, seq)
+                return found if found and found.message.message_id == message_id else None
+        return None
+
+    async def _message_at(self, key: ThreadKey, seq: int) -> ShownMessage | None:
+        for version, *row in await self._ask(_ONE, *_values(key), bucket_of(seq), seq):
+            return ShownMessage(_message(key.thread_id, *row), version)
         return None
 
     async def probe(self) -> None:
@@ -135,6 +141,10 @@ class HistoryReader:
     async def secret(self, name: str) -> bytes:
         """A secret that all processes share. Raises `SchemaMismatch` where it was never made."""
         return await migrate.service_secret(self._connection, name)
+
+    async def keyring(self) -> Keyring:
+        """The keys of tokens that the workers know."""
+        return await token_keys.load(self._connection)
 
     async def _first_in(self, key: ThreadKey, bucket: int, last_seq: int) -> int | None:
         rows = await self._ask(_FIRST, *_values(key), bucket, last_seq)

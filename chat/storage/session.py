@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import socket
 from collections import deque, namedtuple
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, Self
@@ -162,6 +163,7 @@ def _cluster(settings: Settings) -> Cluster:
         port=settings.cassandra_port,
         auth_provider=_auth(settings),
         protocol_version=4,  # driver 3.30.1 corrupts its own stream on version 5
+        sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # else a request behind another waits 40 ms for its ACK
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         reconnection_policy=ConstantReconnectionPolicy(delay=1.0, max_attempts=None),
         idle_heartbeat_interval=5,

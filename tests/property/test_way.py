@@ -64,7 +64,7 @@ def _body(record_type: str, message: int, body: str) -> dict[str, Any]:
 
 def _state(world: World) -> list[dict[Any, Any]]:
     """A copy of every table."""
-    names = ("messages", "commands", "threads", "seqs", "listed", "owners")
+    names = ("messages", "commands", "threads", "seqs", "listed", "owners", "marks")
     return [dict(getattr(world.store, name)) for name in names]
 
 
@@ -202,6 +202,19 @@ CHANGED_LATE: Drawn = [
     ("DeleteThread", _FIRST, None, None, 1, "a", "admin"),
 ]
 
+# In one chunk with what is judged next, although the table did not have the first one's effect yet.
+DELETED_THEN_EDITED: Drawn = [
+    ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("DeleteMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("EditMessage", _FIRST, None, None, 1, "b", "admin"),
+]
+MARKED_THEN_BEHIND: Drawn = [
+    ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("PostMessage", _FIRST, None, None, 2, "a", "admin"),
+    ("MarkRead", _FIRST, None, None, 3, "a", "admin"),
+    ("MarkRead", _FIRST, None, None, 2, "a", "admin"),
+]
+
 
 def _crashed(log: Log, size: int, life: int) -> World | None:
     """What a worker that died after `life` calls left behind; None where it came to the end."""
@@ -218,6 +231,8 @@ def _crashed(log: Log, size: int, life: int) -> World | None:
 @settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(COMMANDS, min_size=8, max_size=16), st.integers(1, 12), st.integers(1, 12))
 @example(CHANGED_LATE, 1, 2)
+@example(DELETED_THEN_EDITED, 4, 5)
+@example(MARKED_THEN_BEHIND, 5, 6)
 def test_a_crash_anywhere_changes_nothing(commands: Drawn, size: int, again: int) -> None:
     """Died after any write and read again in other chunks, a log leads to the same rows, events and refusals."""
     log = _log(commands)

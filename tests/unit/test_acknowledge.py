@@ -61,7 +61,7 @@ def test_the_oldest_record_without_an_outcome_is_known() -> None:
     outstanding.finish(first)
     assert outstanding.oldest() == 1007
     assert outstanding.partitions() == {TWO}
-    assert (outstanding.depth(ONE), outstanding.depth(TWO)) == (0, 1)
+    assert (outstanding.under_way(ONE), outstanding.under_way(TWO)) == (0, 2)
 
 
 @given(st.permutations(range(6)))

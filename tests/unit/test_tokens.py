@@ -25,6 +25,8 @@ CLAIMS: dict[str, Any] = {
     "exp": 2_000.0,
 }
 HEADER = {"alg": "HS256", "typ": "JWT"}
+AT = 1_500.0
+"""When the good claims count."""
 
 
 def encode(raw: bytes) -> str:
@@ -60,7 +62,7 @@ def verifier() -> TokenVerifier:
 
 def test_a_good_token_names_its_bearer(verifier: TokenVerifier) -> None:
     """Role, tenant, scope and the role's own permissions are read."""
-    principal, not_before, expires_at = verifier.verify(forge())
+    principal, not_before, expires_at = verifier.verify(forge(), AT)
     assert (principal.user_id, principal.tenant_id, principal.role) == ("user-1", "tenant-1", Role.TEACHER)
     assert principal.scope == frozenset({"learner-1", "learner-2"})
     assert Permission.THREADS_WRITE in principal.permissions
@@ -131,15 +133,15 @@ BAD: dict[str, dict[str, Any] | bytes] = {
 @pytest.mark.parametrize("name", GOOD)
 def test_claims_that_are_good(verifier: TokenVerifier, name: str) -> None:
     """What the contract allows is accepted."""
-    assert verifier.verify(forge(GOOD[name])).principal.tenant_id == "tenant-1"
+    assert verifier.verify(forge(GOOD[name]), AT).principal.tenant_id == "tenant-1"
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_claims_that_are_bad(verifier: TokenVerifier, name: str) -> None:
     """A claim that is missing, of the wrong type or ambiguous makes the token invalid, well signed as it is."""
     with pytest.raises(TokenInvalid):
-        verifier.verify(forge(BAD[name]))
-    assert verifier.verify(forge())
+        verifier.verify(forge(BAD[name]), AT)
+    assert verifier.verify(forge(), AT)
 
 
 HEADERS: dict[str, dict[str, Any] | bytes] = {
@@ -166,8 +168,8 @@ HEADERS: dict[str, dict[str, Any] | bytes] = {
 def test_headers_that_are_bad(verifier: TokenVerifier, name: str) -> None:
     """A header that chooses its own algorithm or brings its own key is refused, well signed as it is."""
     with pytest.raises(TokenInvalid):
-        verifier.verify(forge(header=HEADERS[name]))
-    assert verifier.verify(forge(header=HEADER | {"kid": "whatever"}))
+        verifier.verify(forge(header=HEADERS[name]), AT)
+    assert verifier.verify(forge(header=HEADER | {"kid": "whatever"}), AT)
 
 
 def _attacker(signed: bytes) -> bytes:
@@ -197,17 +199,17 @@ TEXTS: dict[str, str] = {
 def test_texts_that_are_no_token(verifier: TokenVerifier, name: str) -> None:
     """What is not exactly a token of ours is refused."""
     with pytest.raises(TokenInvalid):
-        verifier.verify(TEXTS[name])
-    assert verifier.verify(forge())
+        verifier.verify(TEXTS[name], AT)
+    assert verifier.verify(forge(), AT)
 
 
 def test_a_token_may_have_8_kib_and_no_more(verifier: TokenVerifier) -> None:
     """The longest token is accepted; one byte more is refused before anybody looks inside."""
     padded = [forge(CLAIMS | {"x": "y" * size}) for size in range(5_000, 6_100)]
     longest = max((one for one in padded if len(one) <= MAX_TOKEN_BYTES), key=len)
-    assert verifier.verify(longest)
+    assert verifier.verify(longest, AT)
     with pytest.raises(TokenInvalid, match="longer"):
-        verifier.verify(min((one for one in padded if len(one) > MAX_TOKEN_BYTES), key=len))
+        verifier.verify(min((one for one in padded if len(one) > MAX_TOKEN_BYTES), key=len), AT)
 
 
 @given(st.integers(0, 10_000), st.sampled_from("ABCabc019-_.= \n"))
@@ -218,14 +220,14 @@ def test_no_changed_letter_passes(verifier_place: int, letter: str) -> None:
     changed = good[:place] + letter + good[place + 1 :]
     if changed != good:
         with pytest.raises(TokenInvalid):
-            TokenVerifier(settings_for_tests()).verify(changed)
+            TokenVerifier(settings_for_tests()).verify(changed, AT)
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_refused_and_never_repeated(text: str) -> None:
     """No text makes the verifier fail in another way, and no complaint holds it."""
     with pytest.raises(TokenInvalid) as caught:
-        TokenVerifier(settings_for_tests()).verify(text + "<mark>")
+        TokenVerifier(settings_for_tests()).verify(text + "<mark>", AT)
     assert "<mark>" not in str(caught.value)
 
 
@@ -234,20 +236,21 @@ def test_no_complaint_shows_the_token(verifier: TokenVerifier, name: str) -> Non
     """Neither the token nor what a claim holds is in the error's text or in its causes."""
     token = forge(BAD[name])
     with pytest.raises(TokenInvalid) as caught:
-        verifier.verify(token)
+        verifier.verify(token, AT)
     shown = f"{caught.value}{caught.value.__cause__}"
     assert token not in shown
     assert not any(secret in shown for secret in ("user-1", "tenant-1", "learner-1", "auth0"))
 
 
 def test_verdicts_are_remembered() -> None:
-    """A second look at a token, good or bad, costs no signature."""
+    """A second look at a token, good or bad, costs neither a header nor a signature."""
     fresh = TokenVerifier(settings_for_tests())
     for _ in range(3):
-        assert fresh.verify(forge())
-        with pytest.raises(TokenInvalid):
-            fresh.verify("bad")
-    assert fresh._judged.cache_info().misses == 2
+        assert fresh.verify(forge(), AT)
+        for bad in ("bad", forge(sign=_attacker)):
+            with pytest.raises(TokenInvalid):
+                fresh.verify(bad, AT)
+    assert (fresh._headers.cache_info().misses, fresh._judged.cache_info().misses) == (3, 2)
 
 
 @pytest.mark.parametrize(("at", "leeway", "error"), [
@@ -263,12 +266,12 @@ def test_verdicts_are_remembered() -> None:
 def test_a_token_counts_from_nbf_to_exp(at: float, leeway: int, error: type[Exception] | None) -> None:
     """The rule is nbf - leeway ≤ time < exp + leeway, to the millisecond."""
     verifier = TokenVerifier(settings_for_tests(jwt_leeway_seconds=leeway))
-    verified = verifier.verify(forge(CLAIMS | {"nbf": 1_000}))
+    token = forge(CLAIMS | {"nbf": 1_000})
     if error is None:
-        verifier.check_time(verified, at)
+        assert verifier.verify(token, at)
     else:
         with pytest.raises(error):
-            verifier.check_time(verified, at)
+            verifier.verify(token, at)
 
 
 @pytest.mark.parametrize("claims", [
@@ -281,10 +284,10 @@ def test_a_token_counts_from_nbf_to_exp(at: float, leeway: int, error: type[Exce
 def test_issuer_and_audience_count_where_they_are_set(claims: dict[str, Any]) -> None:
     """With JWT_ISSUER and JWT_AUDIENCE a token must name both."""
     verifier = TokenVerifier(settings_for_tests(jwt_issuer="us", jwt_audience="chat"))
-    assert verifier.verify(forge(CLAIMS | {"iss": "us", "aud": "chat"}))
-    assert verifier.verify(forge(CLAIMS | {"iss": "us", "aud": ["other", "chat"]}))
+    assert verifier.verify(forge(CLAIMS | {"iss": "us", "aud": "chat"}), AT)
+    assert verifier.verify(forge(CLAIMS | {"iss": "us", "aud": ["other", "chat"]}), AT)
     with pytest.raises(TokenInvalid):
-        verifier.verify(forge(CLAIMS | claims))
+        verifier.verify(forge(CLAIMS | claims), AT)
 
 
 @pytest.mark.parametrize(("role", "scope", "reached", "not_reached"), [
@@ -298,7 +301,7 @@ def test_scope_binds_all_but_admin_and_compliance(
     verifier: TokenVerifier, role: str, scope: list[str], reached: str, not_reached: str | None
 ) -> None:
     """Whom a caller reaches follows from role and scope."""
-    principal = verifier.verify(forge(CLAIMS | {"role": role, "learner_scope": scope})).principal
+    principal = verifier.verify(forge(CLAIMS | {"role": role, "learner_scope": scope}), AT).principal
     assert principal.reaches(reached)
     assert not_reached is None or not principal.reaches(not_reached)
 
@@ -307,7 +310,7 @@ def test_the_claim_permissions_replaces_the_roles_own(verifier: TokenVerifier) -
     """With the claim, even empty, exactly its list counts; what is not known here counts for nothing."""
 
     def permissions(claims: dict[str, Any]) -> frozenset[Permission]:
-        found: Principal = verifier.verify(forge(CLAIMS | claims)).principal
+        found: Principal = verifier.verify(forge(CLAIMS | claims), AT).principal
         return found.permissions
 
     assert permissions({"role": "admin", "permissions": []}) == frozenset()
@@ -319,7 +322,7 @@ def test_a_made_token_is_a_good_one() -> None:
     """What `make_token` signs, the verifier takes, issuer and audience included."""
     settings = settings_for_tests(jwt_issuer="us", jwt_audience="chat")
     token = make_token(settings, "tenant-1", "user-1", "guardian", ["learner-1"], permissions=["threads:read"], now=50)
-    verified = TokenVerifier(settings).verify(token)
+    verified = TokenVerifier(settings).verify(token, AT)
     assert verified.expires_at == 50 + 3_600
     assert verified.principal.permissions == {Permission.THREADS_READ}
     assert jwt.decode(token, SECRET, algorithms=["HS256"], audience="chat", options={"verify_exp": False})["iat"] == 50

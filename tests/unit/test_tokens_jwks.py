@@ -10,58 +10,60 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from hypothesis import given
+from hypothesis import strategies as st
+from jwt.algorithms import RSAAlgorithm
 
-from chat.errors import BadSetting, TokenInvalid
+from chat.errors import BadSetting, KeysUnavailable, TokenInvalid
+from chat.jwks import parse, public_key
 from chat.tokens import TokenVerifier
 from tests.records import settings_for_tests
+from tests.signing import Signer, jwk_set, verified
 
-CLAIMS = {"user_id": "u", "tenant_id": "t", "learner_scope": ["*"], "role": "admin", "exp": 2_000}
-RSA = rsa.generate_private_key(65_537, 2_048)
-OTHER_RSA = rsa.generate_private_key(65_537, 2_048)
-SHORT_RSA = rsa.generate_private_key(65_537, 1_024)  # noqa: S505 - too short on purpose
-EC = ec.generate_private_key(ec.SECP256R1())
-EC_384 = ec.generate_private_key(ec.SECP384R1())
-ED = ed25519.Ed25519PrivateKey.generate()
-KEYS: dict[str, Any] = {"RS256": RSA, "ES256": EC, "EdDSA": ED}
-MAKERS: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "ES384": ECAlgorithm, "EdDSA": OKPAlgorithm}
+CLAIMS = {"user_id": "u", "tenant_id": "t", "learner_scope": ["*"], "role": "admin", "exp": 2**40}
+SIGNERS = {algorithm: Signer.new(algorithm, algorithm) for algorithm in ("RS256", "ES256", "EdDSA")}
+RSA, ED = SIGNERS["RS256"], SIGNERS["EdDSA"]
+OTHER_RSA = Signer.new("RS256", "RS256")
+SHORT_RSA = Signer(None, "RS256", rsa.generate_private_key(65_537, 1_024))  # noqa: S505 - too short on purpose
+EC_384 = Signer(None, "ES384", ec.generate_private_key(ec.SECP384R1()))
 
 
-def jwk(algorithm: str, key: Any, kid: str | None = None, **more: Any) -> dict[str, Any]:
-    """The public half of a key, as a JWK Set holds it."""
-    made = {**MAKERS[algorithm].to_jwk(key.public_key(), as_dict=True), "alg": algorithm, **more}
-    return made if kid is None else made | {"kid": kid}
+def write(folder: Path, keys: Sequence[dict[str, Any]]) -> Path:
+    """A file that holds these keys."""
+    path = folder / "jwks.json"
+    path.write_text(json.dumps({"keys": keys}))
+    return path
 
 
 def verifier(folder: Path, keys: Sequence[dict[str, Any]], prefix: str = "", **settings: Any) -> TokenVerifier:
     """A verifier that knows these keys."""
-    path = folder / "jwks.json"
-    path.write_text(json.dumps({"keys": keys}))
+    path = write(folder, keys)
     return TokenVerifier(settings_for_tests(jwt_secret_key="", jwt_jwks_url=f"{prefix}{path}", **settings))
 
 
-def token(algorithm: str, key: Any, **headers: Any) -> str:
-    """A token of that key."""
-    return jwt.encode(CLAIMS, key, algorithm=algorithm, headers=headers)
+def token(signer: Signer, algorithm: str = "", **headers: Any) -> str:
+    """A token of that key with any header."""
+    return jwt.encode(CLAIMS, signer.private, algorithm=algorithm or signer.algorithm, headers=headers)
 
 
 @pytest.fixture
 def all_three(tmp_path: Path) -> TokenVerifier:
-    return verifier(tmp_path, [jwk(algorithm, key, algorithm) for algorithm, key in KEYS.items()])
+    return verifier(tmp_path, [signer.jwk() for signer in SIGNERS.values()])
 
 
-@pytest.mark.parametrize("algorithm", KEYS)
-def test_each_algorithm_is_accepted_with_its_key(all_three: TokenVerifier, algorithm: str) -> None:
+@pytest.mark.parametrize("algorithm", SIGNERS)
+async def test_each_algorithm_is_accepted_with_its_key(all_three: TokenVerifier, algorithm: str) -> None:
     """RS256, ES256 and EdDSA tokens count, with the key's id and, where one key alone fits, without."""
-    assert all_three.verify(token(algorithm, KEYS[algorithm], kid=algorithm)).principal.tenant_id == "t"
-    assert all_three.verify(token(algorithm, KEYS[algorithm])).principal.tenant_id == "t"
+    signer = SIGNERS[algorithm]
+    assert (await verified(all_three, token(signer, kid=algorithm))).principal.tenant_id == "t"
+    assert (await verified(all_three, token(signer))).principal.tenant_id == "t"
 
 
-def test_the_file_may_be_named_as_an_address(tmp_path: Path) -> None:
+async def test_the_file_may_be_named_as_an_address(tmp_path: Path) -> None:
     """`file://` before the path is the same file."""
-    assert verifier(tmp_path, [jwk("ES256", EC)], prefix="file://").verify(token("ES256", EC))
+    assert await verified(verifier(tmp_path, [ED.jwk()], prefix="file://"), token(ED))
 
 
 def _confused(secret: bytes) -> str:
@@ -73,63 +75,84 @@ def _confused(secret: bytes) -> str:
 
 
 BAD = {
-    "another key under a known id": token("RS256", OTHER_RSA, kid="RS256"),
-    "an unknown id": token("RS256", RSA, kid="RS512"),
-    "the id of another algorithm's key": token("RS256", RSA, kid="ES256"),
+    "another key under a known id": token(OTHER_RSA, kid="RS256"),
+    "an unknown id": token(RSA, kid="RS512"),
+    "the id of another algorithm's key": token(RSA, kid="ES256"),
     "the public key as an HMAC secret, PEM": _confused(
-        RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        RSA.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     ),
-    "the public key as an HMAC secret, JWK": _confused(json.dumps(jwk("RS256", RSA, "RS256")).encode()),
-    "a stronger hash that is not allowed": token("RS512", RSA, kid="RS256"),
-    "another padding that is not allowed": token("PS256", RSA, kid="RS256"),
+    "the public key as an HMAC secret, JWK": _confused(json.dumps(RSA.jwk()).encode()),
+    "a stronger hash that is not allowed": token(RSA, "RS512", kid="RS256"),
+    "another padding that is not allowed": token(RSA, "PS256", kid="RS256"),
     "algorithm none": jwt.encode(CLAIMS, "", algorithm="none", headers={"kid": "RS256"}),
-    "its own key": token("RS256", OTHER_RSA, jwk=jwk("RS256", OTHER_RSA, "RS256")),
-    "its own keys' address": token("RS256", RSA, kid="RS256", jku="https://attacker.example"),
+    "its own key": token(OTHER_RSA, jwk=OTHER_RSA.jwk()),
+    "its own keys' address": token(RSA, kid="RS256", jku="https://attacker.example"),
     "the secret of the other family": jwt.encode(CLAIMS, "x" * 32, algorithm="HS256"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_forged_tokens_are_refused(all_three: TokenVerifier, name: str) -> None:
+async def test_forged_tokens_are_refused(all_three: TokenVerifier, name: str) -> None:
     """No token chooses its key or its algorithm; the right one beside it is accepted."""
     with pytest.raises(TokenInvalid):
-        all_three.verify(BAD[name])
-    assert all_three.verify(token("RS256", RSA, kid="RS256"))
+        await verified(all_three, BAD[name])
+    assert await verified(all_three, token(RSA, kid="RS256"))
 
 
-def test_algorithms_that_are_not_listed_are_refused(tmp_path: Path) -> None:
+async def test_algorithms_that_are_not_listed_are_refused(tmp_path: Path) -> None:
     """JWT_ALGORITHMS narrows what the keys would allow."""
-    narrow = verifier(tmp_path, [jwk("RS256", RSA), jwk("ES256", EC)], jwt_algorithms=("ES256",))
-    assert narrow.verify(token("ES256", EC))
+    narrow = verifier(tmp_path, [RSA.jwk(), ED.jwk()], jwt_algorithms=("EdDSA",))
+    assert await verified(narrow, token(ED))
     with pytest.raises(TokenInvalid):
-        narrow.verify(token("RS256", RSA))
+        await verified(narrow, token(RSA))
 
 
-def test_without_an_id_two_keys_are_a_choice_that_nobody_makes(tmp_path: Path) -> None:
+async def test_without_an_id_two_keys_are_a_choice_that_nobody_makes(tmp_path: Path) -> None:
     """A token without key id is refused where two keys fit, and accepted with the id."""
-    two = verifier(tmp_path, [jwk("RS256", RSA, "a"), jwk("RS256", OTHER_RSA, "b")])
-    assert two.verify(token("RS256", RSA, kid="a"))
+    two = verifier(tmp_path, [RSA.jwk() | {"kid": "a"}, OTHER_RSA.jwk() | {"kid": "b"}])
+    assert await verified(two, token(RSA, kid="a"))
     with pytest.raises(TokenInvalid):
-        two.verify(token("RS256", RSA))
+        await verified(two, token(RSA))
+
+
+async def test_two_keys_of_one_id_are_both_tried(tmp_path: Path) -> None:
+    """A set that names two keys alike, as while one takes the other's place, opens the door to both."""
+    two = verifier(tmp_path, [RSA.jwk(), OTHER_RSA.jwk()])
+    assert await verified(two, token(RSA, kid="RS256"))
+    assert await verified(two, token(OTHER_RSA, kid="RS256"))
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # of the signer, not of ours
-@pytest.mark.parametrize(("key", "signer", "algorithm"), [
-    (jwk("RS256", SHORT_RSA), SHORT_RSA, "RS256"),
-    (jwk("RS256", RSA, use="enc"), RSA, "RS256"),
-    (jwk("ES384", EC_384), EC_384, "ES384"),
+@pytest.mark.parametrize(("key", "signer"), [
+    (SHORT_RSA.jwk(), SHORT_RSA),
+    (RSA.jwk(use="enc"), RSA),
+    (EC_384.jwk(), EC_384),
 ])  # fmt: skip
-def test_unfit_keys_check_nothing(tmp_path: Path, key: dict[str, Any], signer: Any, algorithm: str) -> None:
+async def test_unfit_keys_check_nothing(tmp_path: Path, key: dict[str, Any], signer: Signer) -> None:
     """A key that is too short, for encryption, or of an algorithm that is not accepted opens no door."""
-    unfit = verifier(tmp_path, [key, jwk("EdDSA", ED)])
-    assert unfit.verify(token("EdDSA", ED))
+    unfit = verifier(tmp_path, [key, ED.jwk()])
+    assert await verified(unfit, token(ED))
     with pytest.raises(TokenInvalid):
-        unfit.verify(token(algorithm, signer))
+        await verified(unfit, token(signer))
 
 
-@pytest.mark.parametrize("text", [
-    "", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "RSA"}]}', '{"keys": {"kty": "EC"}}', "\udcff",
-])  # fmt: skip
+async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    """A key that is added counts without a restart; a file that is broken changes nothing, and tells nothing new."""
+    known = verifier(tmp_path, [ED.jwk()])
+    assert await verified(known, token(ED))
+    write(tmp_path, [ED.jwk(), RSA.jwk()])
+    later = 2**33
+    assert await verified(known, token(RSA, kid="RS256"), later)
+    write(tmp_path, [])
+    assert await verified(known, token(ED), later)
+    with pytest.raises(KeysUnavailable):
+        await verified(known, token(RSA, kid="new"), later)
+
+
+NO_SETS = ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "RSA"}]}', '{"keys": {"kty": "EC"}}', "\udcff"]
+
+
+@pytest.mark.parametrize("text", NO_SETS)
 def test_a_file_that_is_no_key_set_stops_the_process(tmp_path: Path, text: str) -> None:
     """A wrong JWKS is a wrong setting, named."""
     path = tmp_path / "jwks.json"
@@ -139,21 +162,73 @@ def test_a_file_that_is_no_key_set_stops_the_process(tmp_path: Path, text: str) 
 
 
 SECRETS = {
-    "a private key": RSAAlgorithm.to_jwk(RSA, as_dict=True),
+    "a private key": RSAAlgorithm.to_jwk(RSA.private, as_dict=True),
     "a shared secret": {"kty": "oct", "k": "c2VjcmV0", "alg": "HS256"},
 }
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_file_with_secrets_stops_the_process(tmp_path: Path, name: str) -> None:
+async def test_a_file_with_secrets_stops_the_process(tmp_path: Path, name: str) -> None:
     """Only public keys belong into a JWKS; the same file without the secret is good."""
-    assert verifier(tmp_path, [jwk("ES256", EC)]).verify(token("ES256", EC))
+    assert await verified(verifier(tmp_path, [ED.jwk()]), token(ED))
     with pytest.raises(BadSetting, match="public keys only"):
-        verifier(tmp_path, [jwk("ES256", EC), SECRETS[name]])
+        verifier(tmp_path, [ED.jwk(), SECRETS[name]])
 
 
-@pytest.mark.parametrize("address", ["/nowhere/jwks.json", "https://keys.example/jwks.json"])
-def test_keys_that_cannot_be_read_stop_the_process(address: str) -> None:
-    """A missing file and an http address, which is not read yet, are said at the start."""
+@pytest.mark.parametrize("address", ["/nowhere/jwks.json", "http://", "https://:8443/keys", "http://[::1", "ftp://a/b"])
+def test_an_address_that_is_none_stops_the_process(address: str) -> None:
+    """A missing file and what is no address are said at the start."""
     with pytest.raises(BadSetting, match="JWT_JWKS_URL"):
         TokenVerifier(settings_for_tests(jwt_secret_key="", jwt_jwks_url=address))
+
+
+STRANGE: list[Any] = [
+    7,
+    None,
+    {"kty": []},
+    {"kty": "RSA", "n": 1, "e": "AQAB"},
+    {"kty": "RSA", "n": "\udc80", "e": "é"},
+    {"kty": "EC", "alg": []},
+    {"kty": "OKP", "kid": 1},
+    ED.jwk(kid={"a": 1}),
+    ED.jwk(use=["sig"]),
+]
+
+
+@pytest.mark.parametrize("entry", STRANGE)
+def test_an_entry_that_nobody_understands_is_passed_over(entry: Any) -> None:
+    """The keys beside it count (RFC 7517 §5)."""
+    raw = json.dumps({"keys": [entry, ED.jwk()]}).encode()
+    assert parse(raw) == parse(jwk_set([ED]))
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["RSA", "EC", "OKP", "P-256"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["kty", "crv", "x", "y", "n", "e", "kid", "alg", "use", "keys"]), inner, max_size=5
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(_JSON)
+def test_whatever_a_server_says_is_a_set_or_none(value: Any) -> None:
+    """No JSON makes reading it fail in another way; beside it a good key is found."""
+    with pytest.raises(KeysUnavailable):
+        parse(json.dumps(value).encode())
+    raw = json.dumps({"keys": [value, ED.jwk()]}).encode()
+    assert parse(raw)[-1] == parse(jwk_set([ED]))[0]
+
+
+@given(st.binary(max_size=50))
+def test_bytes_are_no_set(raw: bytes) -> None:
+    """What is no JSON is a fault of the server, whatever it is."""
+    with pytest.raises(KeysUnavailable):
+        parse(raw)
+
+
+def test_a_key_is_kept_without_what_does_not_belong_to_it() -> None:
+    """Certificates, the order of members and blanks make no other key of it."""
+    plain, rich = ED.jwk(), {"x5c": ["MII…"], **dict(reversed(ED.jwk().items())), "nbf": 1}
+    assert parse(json.dumps({"keys": [plain, rich]}).encode()) == parse(jwk_set([ED]))
+    assert public_key(parse(jwk_set([ED]))[0]).key_id == "EdDSA"

@@ -1,0 +1,119 @@
+"""Whatever becomes of the keys, a command that is read again is judged as it was the first time."""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from chat.jwks import parse
+from chat.keyring import COOL_DOWN_MS, NOTICE_MS, Keyring, Sought
+from chat.token_keys import REFRESH_SECONDS, JwksKeys, OwnKeyring
+from tests.records import NOW
+from tests.signing import Signer, jwk_set
+
+KIDS = ("a", "b")
+WORKERS = 2
+LATE_MS = 3_000
+"""How long a command lies on Kafka at most before a worker judges it."""
+
+
+@cache
+def text_of(kid: str) -> str:
+    """A key of that id, as a fetch brings it."""
+    return parse(jwk_set([Signer.new(kid)]))[0]
+
+
+class SharedRing(OwnKeyring):
+    """A ring that several workers share, as in Cassandra."""
+
+    async def swap(self, before: Keyring, after: Keyring) -> bool:
+        return before.version == self._ring.version and await super().swap(before, after)
+
+
+class Verdict(NamedTuple):
+    """What was said of a command's key."""
+
+    sought: Sought
+    at: int
+    good: bool
+
+
+@dataclass
+class World:
+    """A key server, and workers that share a ring; every worker learns of the set at least every minute."""
+
+    now: int = NOW
+    served: dict[str, int] = field(default_factory=lambda: {"a": NOW})
+    removed: dict[str, int] = field(default_factory=dict)
+    ring: SharedRing = field(default_factory=SharedRing)
+    fetches: list[int] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.workers = [JwksKeys(self.fetch, self.ring, lambda: self.now) for _ in range(WORKERS)]
+        self.refreshed = [self.now - 30_000 * number for number in range(WORKERS)]
+
+    async def fetch(self) -> list[str]:
+        self.fetches.append(self.now)
+        return [text_of(kid) for kid in self.served]
+
+    async def go_on(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.now += 1_000
+            for number, worker in enumerate(self.workers):
+                if self.now - self.refreshed[number] >= REFRESH_SECONDS * 1_000:
+                    await worker._refresh()
+                    self.refreshed[number] = self.now
+
+    def toggle(self, kid: str) -> None:
+        if kid in self.served and len(self.served) > 1:
+            del self.served[kid]
+            self.removed[kid] = self.now
+        else:
+            self.served.setdefault(kid, self.now)
+
+    async def judge(self, worker: int, kid: str, late: int) -> None:
+        sought, at = Sought("EdDSA", kid), self.now - late
+        await self.workers[worker].settle(sought, at)
+        good = bool(self.workers[worker].find(sought, at))
+        self.verdicts.append(Verdict(sought, at, good))
+        held_since = self.served.get(kid)
+        if held_since is not None and held_since < at - COOL_DOWN_MS:
+            assert good, "a key that has been in the set for longer than a cool-down counts"
+        if held_since is None and self.removed.get(kid, 0) < at - NOTICE_MS - REFRESH_SECONDS * 1_000:
+            assert not good, "a key that left the set long ago does not"
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("go_on"), st.sampled_from((1, 2, 5, 33, 70, 130))),
+        st.tuples(st.just("toggle"), st.sampled_from(KIDS)),
+        st.tuples(
+            st.just("judge"), st.integers(0, WORKERS - 1), st.sampled_from((*KIDS, "nobody's")), st.integers(0, LATE_MS)
+        ),
+    ),
+    min_size=150,  # a verdict that changes takes several steps in a row
+    max_size=200,
+)
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])  # to shrink these takes minutes
+@given(STEPS)
+def test_every_run_judges_as_the_first_one_did(steps: list[tuple[str, int]]) -> None:
+    """Keys that come and go, and two workers that learn of it at different times, change no verdict afterwards."""
+    asyncio.run(_play(steps))
+
+
+async def _play(steps: list[tuple[str, int]]) -> None:
+    world = World()
+    for name, *arguments in steps:
+        done = getattr(world, name)(*arguments)
+        if done is not None:
+            await done
+    await world.go_on(2 * int(REFRESH_SECONDS))
+    ring = await world.ring.load()
+    again = [bool(ring.fitting(one.sought, one.at)) for one in world.verdicts]
+    assert again == [one.good for one in world.verdicts]
