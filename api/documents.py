@@ -88,6 +88,11 @@ class Service(_Document):
     features: dict[str, bool]
 
 
+def conditional(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """What a route of one thing answers, which its caller may hold already."""
+    return documented(model) | {304: {"description": "The caller holds it already: `If-None-Match` has its `ETag`"}}
+
+
 def documented(model: type[BaseModel], *more: int) -> dict[int | str, dict[str, Any]]:
     """What a route of the history answers, for the description: its success, and its problems by status."""
     problems = sorted({401, 403, 404, 429, 503, *more})

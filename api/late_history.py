@@ -7,9 +7,10 @@ import structlog
 
 from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.errors import StorageUnavailable
+from chat.keyring import Keyring
 from chat.settings import Settings
 from chat.storage import migrate
-from chat.storage.history import Place, ShownThread
+from chat.storage.history import Place, ShownMessage, ShownThread
 from chat.storage.reads import HistoryReader
 from chat.storage.session import Connection
 
@@ -57,6 +58,10 @@ class LateHistory:
         """The secret that all API processes on this keyspace share."""
         return await self._reader.secret("cursor")
 
+    async def keyring(self) -> Keyring:
+        """The keys of tokens that the workers know."""
+        return await self._reader.keyring()
+
     async def owner(self, tenant_id: str, thread_id: str) -> ThreadKey | None:
         return await self._reader.owner(tenant_id, thread_id)
 
@@ -78,7 +83,7 @@ class LateHistory:
     async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
         return await self._reader.first_kept(key, last_seq)
 
-    async def message(self, key: ThreadKey, message_id: str) -> Message | None:
+    async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         return await self._reader.message(key, message_id)
 
     @property

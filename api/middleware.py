@@ -1,4 +1,4 @@
-"""Layers around every request, as plain ASGI: a request id, metrics, the boundary for errors, and security headers."""
+"""Layers around every request, as plain ASGI: security headers, a request id and metrics, a boundary for errors."""
 
 import itertools
 import re
@@ -18,6 +18,7 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
+    "cross-origin-resource-policy": "same-origin",
 }
 STRICT_CONTENT = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -45,7 +46,7 @@ class SecurityHeaders:
 
 
 class Observed:
-    """Gives each request an id, measures it, and answers it where the application failed."""
+    """Gives each request an id, which its answer and its lines in the log have, and measures it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -66,19 +67,41 @@ class Observed:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, sending)
-            except Exception as error:  # whatever it is, its caller gets a problem and the log the place
-                _log_fault(error)
-                if status:
-                    raise
-                await unexpected()(scope, receive, sending)
             finally:
                 HTTP_SECONDS.labels(*_labels(scope, status)).observe(time.perf_counter() - started)
 
 
+class Unfailing:
+    """Answers a request in which the application failed; where the answer has begun, the server must break it off."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:  # whatever it is, its caller gets a problem and the log the place
+            if scope["type"] != "http":
+                raise
+            _log_fault(error)
+            if begun:
+                raise
+            await unexpected()(scope, receive, send)
+
+
 def _request_id(scope: Scope) -> str:
     """The caller's own `X-Request-ID` where it is a plain one, else a new one."""
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_count)}"
+    given = Headers(scope=scope).getlist("x-request-id")
+    if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
+        return given[0]
+    return f"{_PROCESS}-{next(_count)}"
 
 
 def _labels(scope: Scope, status: int) -> tuple[str, str, str]:

@@ -10,7 +10,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from chat.errors import BadInput, BadToken, Forbidden, NotVisible, StorageUnavailable, TokenExpired
+from chat.errors import (
+    BadInput,
+    BadToken,
+    Forbidden,
+    KeysUnavailable,
+    NotVisible,
+    StorageUnavailable,
+    TokenExpired,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -78,6 +86,11 @@ async def _on_storage(_request: Request, error: Exception) -> Response:
     return problem(503, "unavailable", "the store does not answer; try again", headers={"retry-after": "1"})
 
 
+async def _on_keys(_request: Request, error: Exception) -> Response:
+    _log.warning("jwks_away", reason=str(error))
+    return problem(503, "unavailable", "the keys of tokens cannot be had; try again", headers={"retry-after": "5"})
+
+
 async def _on_http(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException) or error.status_code == HTTPStatus.NOT_FOUND:
         return not_found()
@@ -97,5 +110,6 @@ _HANDLERS = {
     BadInput: _on_bad_input,
     RequestValidationError: _on_validation,
     StorageUnavailable: _on_storage,
+    KeysUnavailable: _on_keys,
     HTTPException: _on_http,
 }

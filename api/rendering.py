@@ -11,15 +11,17 @@ from chat.storage.history import ShownThread
 from schemas.timestamps import to_text
 
 MINUTE = 60_000
+KEEPING = {"cache-control": "private, no-cache"}
+"""Its caller alone may keep an answer, and must ask about it again."""
 
 
 class Json(Response):
-    """An answer that its caller alone may keep, and must ask about again."""
+    """An answer in JSON."""
 
     media_type = "application/json"
 
     def __init__(self, content: Any, status_code: int = 200) -> None:
-        super().__init__(orjson.dumps(content), status_code, {"cache-control": "private, no-cache"})
+        super().__init__(orjson.dumps(content), status_code, KEEPING)
 
 
 def time(millis: int) -> str:

@@ -5,8 +5,9 @@ from typing import Annotated, Any, NamedTuple, Self
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import Caller, visible_thread
+from api.conditional import unless_held
 from api.cursor import Cursors, Listing, bad_cursor
-from api.documents import Message, MessagePage, documented
+from api.documents import Message, MessagePage, conditional, documented
 from api.paging import Page, Step, around, read_page
 from api.parameters import DEFAULT_LIMIT, MAX_SEQ, Cursor, Limit, Seq
 from api.read_side import read_side
@@ -74,15 +75,15 @@ async def list_messages(
     return Json(shown | {"last_seq": last_seq})
 
 
-@router.get("/{message_id}", response_class=Json, responses=documented(Message))
+@router.get("/{message_id}", response_class=Json, responses=conditional(Message))
 async def get_message(request: Request, caller: MessageReader, thread_id: str, message_id: str) -> Response:
-    """One message; a deleted one is shown without its content."""
+    """One message, or 304; a deleted one is shown without its content."""
     history = read_side(request).history
     key = await visible_thread(history, caller, thread_id)
     found = await history.message(key, message_id) if is_uuid(message_id) else None
     if found is None:
         raise NotVisible
-    return Json(render(found))
+    return unless_held(request, (found.message.seq, found.version), lambda: render(found.message))
 
 
 def _resume(query: Query, place: list[int | str | bool]) -> tuple[Query, Step]:

@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import Caller, visible_thread
-from api.documents import Thread, ThreadPage, documented
+from api.conditional import unless_held
+from api.documents import Thread, ThreadPage, conditional, documented
 from api.parameters import DEFAULT_LIMIT, Cursor, Learner, Limit
 from api.read_side import read_side
 from api.rendering import Json
@@ -40,12 +41,13 @@ async def list_threads(
     return Json({"items": items, "next_cursor": next_cursor})
 
 
-@router.get("/{thread_id}", response_class=Json, responses=documented(Thread))
+@router.get("/{thread_id}", response_class=Json, responses=conditional(Thread))
 async def get_thread(request: Request, caller: ThreadReader, thread_id: str) -> Response:
-    """One thread, with the caller's own read mark."""
+    """One thread, with the caller's own read mark, or 304."""
     history = read_side(request).history
     key = await visible_thread(history, caller, thread_id)
     shown, marks = await asyncio.gather(history.thread(key), history.marks(key.learner, caller.user_id, [thread_id]))
     if shown is None:
         raise NotVisible
-    return Json(render(key.learner, shown, marks.get(thread_id, 0)))
+    read_seq = marks.get(thread_id, 0)
+    return unless_held(request, (shown.last_seq, shown.version, read_seq), lambda: render(key.learner, shown, read_seq))

@@ -51,7 +51,7 @@ class CassandraHistory(HistoryReader):
         activity = thread.last_activity_at
         tenant_id, learner_id, generation = key.learner
         await self._write(OWNER, tenant_id, uuid.UUID(key.thread_id), learner_id, generation)
-        await self._write(LOG, *_values(key), Status.LIVE, *told, 1, activity * 1000 + 999, activity)
+        await self._write(LOG, *_values(key), Status.LIVE, *told, 1, thread.version, activity)
         await self._write(LISTED, *_values(key), *told, activity)
 
     async def put_message(self, key: ThreadKey, message: Message) -> None:

@@ -39,9 +39,12 @@ class ChatProgram:
 
     def run(self, *arguments: str, stdin: str = "") -> Ended:
         """Runs it to its end."""
-        with self.start(*arguments) as process:
-            out, err = process.communicate(stdin, SECONDS)
-        return Ended(process.returncode, out, err)
+        return _ended(self.start(*arguments), stdin)
+
+    def run_two(self, *arguments: str) -> tuple[Ended, Ended]:
+        """Runs it twice at once."""
+        one, other = self.start(*arguments), self.start(*arguments)
+        return _ended(one), _ended(other)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Starts it in a process group of its own, with pipes to it."""
@@ -56,3 +59,9 @@ class ChatProgram:
             text=True,
             start_new_session=True,
         )
+
+
+def _ended(process: "subprocess.Popen[str]", stdin: str = "") -> Ended:
+    with process:
+        out, err = process.communicate(stdin, SECONDS)
+    return Ended(process.returncode, out, err)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from chat.domain.model import BUCKET
+from chat.domain.model import BUCKET, Message, ThreadKey
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage.history import History, Place
@@ -54,6 +54,12 @@ def tenant() -> str:
     return f"tenant-{uuid.uuid4()}"
 
 
+async def message_of(history: Kept, key: ThreadKey, message_id: str) -> Message | None:
+    """A message without its version."""
+    found = await history.message(key, message_id)
+    return None if found is None else found.message
+
+
 async def test_it_is_a_history(history: Kept) -> None:
     """Both answer the same questions."""
     asked: History = history
@@ -64,13 +70,13 @@ async def test_a_thread_comes_back_whole(history: Kept, tenant: str, learner: st
     """By its key and in its learner's list, letter by letter."""
     key, shown = key_of(1, tenant, learner), shown_thread(1, 7, NOW + 123)
     details = shown.details._replace(title="Brüche 👋🏽", metadata='{"a":[1,2]}', updated_at=NOW + 45)
-    shown = shown._replace(details=details)
+    shown = shown._replace(details=details, version=NOW * 1000 + 999)
     await history.put_thread(key, shown)
     assert await history.owner(tenant, key.thread_id) == key
     assert await history.owner(tenant, key.thread_id) == key
     assert await history.thread(key) == shown
     assert await history.last_seq(key) == 7
-    assert await history.threads(key.learner, 10) == [shown]
+    assert [one._replace(version=0) for one in await history.threads(key.learner, 10)] == [shown._replace(version=0)]
 
 
 async def test_a_mark_is_its_users_own(history: Kept, tenant: str, learner: str) -> None:
@@ -150,7 +156,20 @@ async def test_messages_come_back_whole(history: Kept, tenant: str, learner: str
         await history.put_message(key, message)
     assert await history.messages(key, 1, 3) == messages
     assert await history.messages(key, 0, 2) == messages[:2]
-    assert [await history.message(key, one.message_id) for one in messages] == messages
+    assert [await message_of(history, key, one.message_id) for one in messages] == messages
+
+
+async def test_every_write_of_a_message_is_another_version(history: Kept, tenant: str, learner: str) -> None:
+    """Of one millisecond though they be."""
+    key = key_of(1, tenant, learner)
+    await history.put_thread(key, shown_thread(1, 1))
+    versions = []
+    for content in ("a", "b", None):
+        await history.put_message(key, message_at(1, content=content))
+        found = await history.message(key, uid(2, 1))
+        assert found is not None
+        versions.append(found.version)
+    assert versions == sorted(set(versions))
 
 
 async def test_a_range_may_cross_buckets(history: Kept, tenant: str, learner: str) -> None:
@@ -170,7 +189,7 @@ async def test_what_is_not_committed_is_no_message(history: Kept, tenant: str, l
     await history.put_thread(key, shown_thread(1, 1))
     for seq in (1, 2):
         await history.put_message(key, message_at(seq))
-    assert await history.message(key, uid(2, 1)) == message_at(1)
+    assert await message_of(history, key, uid(2, 1)) == message_at(1)
     assert await history.message(key, uid(2, 2)) is None
 
 
@@ -181,7 +200,7 @@ async def test_a_row_that_holds_another_id_is_no_message(history: Kept, tenant: 
     await history.put_message(key, message_at(1))
     await history.put_message(key, message_at(1, message_id=uid(2, 9)))
     assert await history.message(key, uid(2, 1)) is None
-    assert await history.message(key, uid(2, 9)) == message_at(1, message_id=uid(2, 9))
+    assert await message_of(history, key, uid(2, 9)) == message_at(1, message_id=uid(2, 9))
 
 
 @pytest.mark.parametrize("expired", [0, 3, BUCKET, BUCKET * 2 + 1, BUCKET * 3 + 5])

@@ -18,6 +18,8 @@ from api.documents import MessagePage, Problem, Thread, ThreadPage
 from api.serve import serve
 from chat.domain.model import Message, Status, ThreadKey
 from chat.domain.model import Thread as Written
+from chat.jwks import parse
+from chat.keyring import Keyring
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from chat.settings import Settings
@@ -25,11 +27,14 @@ from chat.storage.cassandra_store import CassandraStore
 from chat.storage.history import Place
 from chat.storage.reads import HistoryReader
 from chat.storage.session import Connection
+from chat.storage.token_keys import SharedKeyring
 from chat.storage.writes import MessageWrite, ThreadWrite
 from tests.api_client import LEARNER, TENANT, ApiClient, key_of, message_at, seqs, shown_thread
+from tests.key_server import key_server
 from tests.keyspace import keyspace
 from tests.proxy import Proxy
 from tests.records import NOW, settings_for_tests, token, uid
+from tests.signing import Signer, jwk_set
 from tests.wait import until_async
 
 YEAR = 365 * 86_400
@@ -90,8 +95,8 @@ async def _fill(settings: Settings) -> None:
     await connection.close()
 
 
-async def write(store: CassandraStore, key: ThreadKey, messages: list[Message], activity: int = NOW) -> None:
-    """One thread with its messages, in the order of the worker's writes."""
+async def write(store: CassandraStore, key: ThreadKey, messages: list[Message], later: int = 0) -> None:
+    """One thread with its messages, in the order of the worker's writes, so many µs later than another time."""
     thread = Written(
         key.thread_id,
         shown_thread().details,
@@ -99,11 +104,11 @@ async def write(store: CassandraStore, key: ThreadKey, messages: list[Message], 
         len(messages),
         1,
         1,
-        activity * 1000,
-        activity * 1000,
-        activity,
+        NOW * 1000,
+        NOW * 1000 + later,
+        NOW,
     )
-    rows = [MessageWrite(key, message, NOW * 1000 + message.seq) for message in messages]
+    rows = [MessageWrite(key, message, NOW * 1000 + message.seq + later) for message in messages]
     whole = [ThreadWrite(key, thread, rows, details=True)]
     await store.claim(key)
     for start in range(0, len(rows), 100):
@@ -139,6 +144,22 @@ async def test_every_path_has_both_outcomes(client: ApiClient, path: str) -> Non
         response = await client.get(path)
         assert response.status_code == status
         assert Problem.model_validate_json(response.content).status == status
+
+
+async def test_what_one_holds_is_not_sent_again(client: ApiClient, house: Settings) -> None:
+    """304 for a thread and a message, until it is written anew, though in the same millisecond."""
+    key = key_of(2)
+    connection = await Connection.open(house)
+    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
+    await write(store, key, [message_at(1, 2)])
+    path = f"/api/v1/threads/{key.thread_id}"
+    one = f"{path}/messages/{uid(2, 1)}"
+    for later, shown in enumerate((path, one), 1):
+        held = {"if-none-match": (await client.get(shown)).headers["etag"]}
+        assert (await client.get(shown, headers=held)).status_code == 304
+        await write(store, key, [message_at(1, 2, content=f"write {later}")], later)
+        assert (await client.get(shown, headers=held)).status_code == 200
+    await connection.close()
 
 
 async def test_what_is_open_to_all(client: ApiClient) -> None:
@@ -206,6 +227,39 @@ async def test_without_kafka_history_is_still_read(house: Settings) -> None:
 
 async def _cassandra_is(client: ApiClient, state: str) -> bool:
     return bool((await client.get("/health")).json()["cassandra"] == state)
+
+
+async def test_keys_of_a_server_open_the_door(house: Settings) -> None:
+    """Tokens of its keys are good, a new key's at once; without it a new process knows what the workers knew."""
+    one, two = Signer.new("one", "RS256"), Signer.new("two")
+    with key_server(one) as server:
+        settings = changed(house, jwt_secret_key="", jwt_jwks_url=server.address)
+        async with serving(settings) as client:
+            await ready(client)
+            client.bearer = one.token()
+            assert (await client.get(THREAD)).status_code == 200
+            server.signers.append(two)
+            client.bearer = two.token()
+            assert (await client.get(THREAD)).status_code == 200
+        server.stop()
+        async with serving(settings) as client:
+            await ready(client)
+            client.bearer = one.token()
+            assert (await client.get(THREAD)).status_code == 503
+        await _keep(settings, parse(jwk_set([one])))
+        async with serving(settings) as client:
+            await ready(client)
+            client.bearer = one.token()
+            assert (await client.get(THREAD)).status_code == 200
+            client.bearer = two.token()
+            assert (await client.get(THREAD)).status_code == 503
+
+
+async def _keep(settings: Settings, jwks: list[str]) -> None:
+    """Keeps keys as a worker would."""
+    connection = await Connection.open(settings)
+    assert await SharedKeyring(connection).swap(Keyring(), Keyring().fetched(jwks, NOW))
+    await connection.close()
 
 
 async def test_keys_of_a_file_open_the_same_door(house: Settings, tmp_path: Path) -> None:

@@ -1,13 +1,9 @@
 """One API process: how it starts, and how it ends."""
 
 import asyncio
-import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,42 +12,10 @@ import pytest
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from chat.settings import Settings
+from tests.api_process import SECONDS, Start, api_processes
 from tests.keyspace import keyspace
 from tests.records import settings_for_tests
 from tests.wait import until
-from tests.worker import ROOT, environment
-
-PROGRAM = "import sys; from api.serve import run; from chat.settings import load; sys.exit(run(load()))"
-SECONDS = 40
-
-Start = Callable[[Settings], "Process"]
-
-
-class Process:
-    """An API process; what it logs is in `log`."""
-
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.log = folder / "api.log"
-        with self.log.open("wb") as log:
-            self.child = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM],
-                env=os.environ | environment(settings) | {"PYTHONPATH": str(ROOT)},
-                cwd=folder,  # away from any .env
-                stderr=log,
-            )
-
-    def said(self, event: str) -> list[dict[str, str]]:
-        """The lines of its log with that event."""
-        lines = map(json.loads, self.log.read_text().splitlines())
-        return [line for line in lines if line["event"] == event]
-
-    def address(self) -> str:
-        """Where it serves, once it does."""
-        return str(until(lambda: self.said("api_serves"), SECONDS, "the API's start")[0]["address"])
-
-    def ended(self) -> int:
-        """Its exit status."""
-        return self.child.wait(SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +26,8 @@ def house(servers: Addresses) -> Iterator[Settings]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts processes that end with the test."""
-    started: list[Process] = []
-
-    def starting(settings: Settings) -> Process:
-        started.append(Process(settings, tmp_path))
-        return started[-1]
-
-    yield starting
-    for one in started:
-        one.child.kill()
-        one.child.wait()
+    with api_processes(tmp_path) as starting:
+        yield starting
 
 
 def on_port(settings: Settings, port: int) -> Settings:

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +18,10 @@ from chat.storage import migration_lock
 from chat.storage.migrate import FOLDER, check, migrate, migrations, service_secret
 from chat.storage.migration_lock import MigrationLock
 from chat.storage.session import Connection
+from tests.chat_program import ChatProgram
 from tests.records import settings_for_tests
 from tests.wait import until_async
-from tests.worker import ROOT, environment
+from tests.worker import environment
 
 OURS = [one.name for one in migrations(FOLDER)]
 
@@ -81,23 +79,11 @@ async def test_migrations_run_once(empty: Settings) -> None:
     await connection.close()
 
 
-def test_two_processes_at_once_make_one_database(empty: Settings) -> None:
+def test_two_processes_at_once_make_one_database(empty: Settings, tmp_path: Path) -> None:
     """Of two `chat migrate` on no keyspace at all both succeed, and each migration is applied by one of them."""
-    command = [sys.executable, "-m", "chat.cli.main", "migrate", "--json"]
-    running = [
-        subprocess.Popen(
-            command,
-            env=os.environ | environment(empty),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    printed = [process.communicate(timeout=120) for process in running]
-    assert [process.returncode for process in running] == [0, 0], printed
-    applied = [name for output, _ in printed for name in json.loads(output)["applied"]]
+    runs = ChatProgram(tmp_path, environment(empty)).run_two("migrate", "--json")
+    assert [run.status for run in runs] == [0, 0], runs
+    applied = [name for run in runs for name in json.loads(run.out)["applied"]]
     assert sorted(applied) == sorted(OURS)
 
 

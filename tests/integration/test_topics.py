@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
@@ -21,10 +19,11 @@ from chat.settings import Settings
 from chat.storage.session import Connection
 from chat.storage.topic_registry import KnownTopic, known, open_epoch, record
 from chat.topic_specs import Topic, specs
+from tests.chat_program import ChatProgram
 from tests.clean_house import clean_house, delete_topics
 from tests.records import PARTITIONS
 from tests.wait import until
-from tests.worker import ROOT, environment
+from tests.worker import environment
 
 
 @pytest.fixture(scope="module")
@@ -86,26 +85,14 @@ async def test_a_second_run_changes_nothing(house: Settings, connection: Connect
     assert await known(connection) == before
 
 
-def test_two_processes_at_once_make_one_set_of_topics(house: Settings) -> None:
+def test_two_processes_at_once_make_one_set_of_topics(house: Settings, tmp_path: Path) -> None:
     """Of two `chat topics apply` on an empty Kafka both succeed, and each topic is made by one of them."""
     names = list(Topic)
     delete_topics(house, *names)
     asyncio.run(forget(house))
-    command = [sys.executable, "-m", "chat.cli.main", "topics", "apply", "--json"]
-    running = [
-        subprocess.Popen(
-            command,
-            env=os.environ | environment(house),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    printed = [process.communicate(timeout=120) for process in running]
-    assert [process.returncode for process in running] == [0, 0], printed
-    made = [change["topic"] for output, _ in printed for change in json.loads(output)]
+    runs = ChatProgram(tmp_path, environment(house)).run_two("topics", "apply", "--json")
+    assert [run.status for run in runs] == [0, 0], runs
+    made = [change["topic"] for run in runs for change in json.loads(run.out)]
     assert sorted(made) == sorted(names)
 
 

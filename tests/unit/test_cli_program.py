@@ -4,6 +4,7 @@ import json
 import re
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_a_token_says_who_and_what(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
     assert chat(monkeypatch, *TOKEN, "--permission", "threads:read", "--ttl", "5", "--json") == 0
     printed = json.loads(capsys.readouterr().out)
-    verified = TokenVerifier(settings_for_tests()).verify(printed["token"])
+    verified = TokenVerifier(settings_for_tests()).verify(printed["token"], time.time())
     caller = verified.principal
     assert caller == Principal("t-user", "t", Role.TEACHER, frozenset({Permission.THREADS_READ}), frozenset({"a", "b"}))
     assert verified.expires_at == printed["expires_at"]
@@ -123,7 +124,7 @@ def test_without_permissions_the_role_decides(
     """Where no permission is named the token has no such claim, and its role's column counts."""
     monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
     assert chat(monkeypatch, *TOKEN) == 0
-    caller = TokenVerifier(settings_for_tests()).verify(capsys.readouterr().out.strip()).principal
+    caller = TokenVerifier(settings_for_tests()).verify(capsys.readouterr().out.strip(), time.time()).principal
     assert "messages:write" in caller.permissions
 
 
@@ -147,6 +148,16 @@ def test_no_secret_is_made_where_one_is_not_wanted(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("CASSANDRA_REPLICATION", '{"datacenter1": 3}')
     ensure_secret()
     assert list(Path().iterdir()) == []
+
+
+def test_a_made_up_secret_gives_way_to_keys_that_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With JWT_JWKS_URL it does not count; a secret that somebody chose and a JWKS are still never both."""
+    ensure_secret()
+    monkeypatch.setenv("JWT_JWKS_URL", "keys.json")
+    assert (load().jwt_secret_key, load().algorithms) == ("", ("ES256", "EdDSA", "RS256"))
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    with pytest.raises(BadSetting, match="never both"):
+        load()
 
 
 @pytest.mark.parametrize("line", [b"nonsense", b"[1]", b'{"a": NaN}', b'"text"', b'{"a": "\xff"}'])

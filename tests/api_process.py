@@ -1,0 +1,61 @@
+"""API processes for tests, started as a person would and away from any settings but the given ones."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chat.settings import Settings
+from tests.wait import until
+from tests.worker import ROOT, environment
+
+PROGRAM = "import sys; from api.serve import run; from chat.settings import load; sys.exit(run(load()))"
+SECONDS = 40
+
+
+class ApiProcess:
+    """An API process; what it logs is in `log`."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self.log = log
+        with self.log.open("wb") as written:
+            self.child = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM],
+                env=os.environ | environment(settings) | {"PYTHONPATH": str(ROOT)},
+                cwd=log.parent,  # away from any .env
+                stderr=written,
+            )
+
+    def said(self, event: str) -> list[dict[str, str]]:
+        """The lines of its log with that event."""
+        lines = map(json.loads, self.log.read_text().splitlines())
+        return [line for line in lines if line["event"] == event]
+
+    def address(self) -> str:
+        """Where it serves, once it does."""
+        return str(until(lambda: self.said("api_serves"), SECONDS, "the API's start")[0]["address"])
+
+    def ended(self) -> int:
+        """Its exit status."""
+        return self.child.wait(SECONDS)
+
+
+Start = Callable[[Settings], ApiProcess]
+
+
+@contextmanager
+def api_processes(folder: Path) -> Iterator[Start]:
+    """Starts processes, which end with the block."""
+    started: list[ApiProcess] = []
+
+    def start(settings: Settings) -> ApiProcess:
+        started.append(ApiProcess(settings, folder / f"api-{len(started) + 1}.log"))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.child.kill()
+        one.child.wait()
