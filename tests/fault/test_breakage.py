@@ -27,8 +27,10 @@ def short_run(oracle: OracleRun, servers: EmbeddedServers, start_worker: StartWo
 def test_the_short_run_is_kept_by_a_worker_that_is_whole(
     oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
 ) -> None:
-    """The same run, built by the same seam with nothing broken, finds nothing."""
+    """The same run, built by the same seam with nothing broken, finds nothing until a table is emptied afterwards."""
     short_run(oracle, own_servers, start_worker, "none")
+    oracle.tables.empty("threads")
+    assert {one.kind for one in oracle.findings()} == {"row", "http"}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import NamedTuple, Self
 
 from chat.settings import Settings
-from tests.oracle import outcomes, stored
+from tests.oracle import outcomes, served, stored
 from tests.oracle.findings import Finding, OracleError
 from tests.oracle.generator import Generator
 from tests.oracle.model import Expected, Model
@@ -109,6 +109,7 @@ class OracleRun:
             *outcomes.check_order(self.expected, said, overlapping=overlapping),
             *outcomes.check_commits(self.commits.samples, self.expected, found),
             *stored.check(model, dump),
+            *served.check(model, self.settings),
             *self.events.findings,
         ]
 

@@ -1,8 +1,8 @@
 """Looks on while workers run: what is wrong for a moment only would be gone at the end."""
 
 import threading
-import time
 import uuid
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from cassandra import DriverException
@@ -49,10 +49,8 @@ class _Watch:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._pause):
-            try:
+            with suppress(*AWAY):
                 self._look()
-            except AWAY:
-                time.sleep(0.2)  # no condition to wait for: the next look is the condition
 
     def _look(self) -> None:
         raise NotImplementedError
@@ -78,7 +76,7 @@ class EventWatch(_Watch):
     """Looks for the rows of an event as soon as it can be read."""
 
     def __init__(self, reader: Reader, session: Session) -> None:
-        super().__init__(0.0)
+        super().__init__(0.01)
         self._reader = reader
         self._session = session
         self._message, self._log, self._listed = map(session.prepare, (_MESSAGE, _LOG, _LISTED))

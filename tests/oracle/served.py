@@ -1,0 +1,123 @@
+"""Whether readers see over HTTP exactly what the log made of every thread."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from api.serve import serve
+from chat.settings import Settings
+from tests.api_client import ApiClient
+from tests.oracle.findings import Finding
+from tests.oracle.model import Model, Thread
+from tests.records import token
+from tests.wait import until_async
+
+READER = "the-oracle"
+PAGE = 37
+"""No divisor of anything, so that pages end anywhere."""
+
+Shown = Mapping[str, Any]
+
+
+def check(model: Model, settings: Settings) -> list[Finding]:
+    """Reads every learner's list, every thread and every page of its messages from an API of its own."""
+    return asyncio.run(_check(model, settings))
+
+
+async def _check(model: Model, settings: Settings) -> list[Finding]:
+    learners: defaultdict[tuple[str, str], dict[str, Thread]] = defaultdict(dict)
+    for (_, thread_id), thread in model.threads.items():
+        learners[thread.learner][thread_id] = thread
+    async with _serving(settings) as client:
+        found = [await _learner(client, learner, threads) for learner, threads in learners.items()]
+    return [one for some in found for one in some]
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[ApiClient]:
+    """A client of an API process's own code, on a port of its own."""
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+    changes = {"api_port": 0, "enable_rate_limiting": False}
+    server = asyncio.create_task(serve(settings.model_copy(update=changes), stop, address.set_result))
+    client = ApiClient(httpx.AsyncHTTPTransport(), None, await address)
+    try:
+        await until_async(lambda: _is_ready(client), what="the API being ready")
+        yield client
+    finally:
+        await client.http.aclose()
+        stop.set()
+        await server
+
+
+async def _is_ready(client: ApiClient) -> bool:
+    return (await client.get("/health/ready")).status_code == httpx.codes.OK
+
+
+async def _learner(client: ApiClient, learner: tuple[str, str], threads: Mapping[str, Thread]) -> list[Finding]:
+    client.bearer = token(learner[0], READER, "guardian", learners=[learner[1]])
+    listed = await client.items("/api/v1/threads", learner_id=learner[1], limit=PAGE)
+    found = list(_list(learner, threads, listed))
+    for thread_id, thread in threads.items():
+        path = f"/api/v1/threads/{thread_id}"
+        found += _differences(f"thread {thread_id}", [_thread(learner, thread)], [await client.json(path)])
+        wanted = [_message(one) for one in thread.messages]
+        upwards = await client.items(f"{path}/messages", after_seq=0, limit=PAGE)
+        found += _differences(f"messages of {thread_id} from the first on", wanted, upwards)
+        downwards = await client.items(f"{path}/messages", limit=PAGE)
+        found += _differences(f"messages of {thread_id} from the last on", wanted[::-1], downwards)
+    return found
+
+
+def _list(learner: tuple[str, str], threads: Mapping[str, Thread], listed: Sequence[Shown]) -> Iterator[Finding]:
+    times = [one["last_activity_at"] for one in listed]
+    if times != sorted(times, reverse=True):
+        yield Finding("http", f"the list of {learner} is not by latest activity")
+    wanted = sorted((_thread(learner, one) for one in threads.values()), key=_id)
+    yield from _differences(f"the list of {learner}", wanted, sorted(listed, key=_id))
+
+
+def _id(shown: Shown) -> str:
+    return str(shown["thread_id"])
+
+
+def _differences(what: str, wanted: Sequence[Shown], shown: Sequence[Shown]) -> Iterator[Finding]:
+    if len(wanted) != len(shown):
+        yield Finding("http", f"{what}: {len(shown)} are shown, expected are {len(wanted)}")
+    for one, other in zip(wanted, shown, strict=False):
+        wrong = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        if wrong:
+            yield Finding("http", f"{what}: {wrong} are {[other.get(name) for name in wrong]!r:.200}")
+
+
+def _thread(learner: tuple[str, str], thread: Thread) -> Shown:
+    length = len(thread.messages)
+    return {
+        **_open(thread.data),
+        "tenant_id": learner[0],
+        "learner_id": learner[1],
+        "last_seq": length,
+        "last_activity_at": _time(thread.write_time // 1000),
+        "read_seq": 0,
+        "unread": length,
+    }
+
+
+def _message(data: Shown) -> Shown:
+    return {**_open(data), "deleted_at": None}
+
+
+def _open(data: Shown) -> dict[str, Any]:
+    """As JSON over HTTP has it."""
+    times = {name: _time(data[name]) for name in ("created_at", "updated_at")}
+    return {**data, **times, "metadata": json.loads(data["metadata"])}
+
+
+def _time(millis: int) -> str:
+    return datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
