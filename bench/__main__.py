@@ -18,6 +18,7 @@ def main() -> None:
     arguments = _arguments()
     sizes = _sizes(arguments)
     load, began = os.getloadavg()[0], time.monotonic()
+    report.yardstick()  # while nothing else runs
     with tempfile.TemporaryDirectory(prefix="chat-bench-") as folder:
         figures = list(_told(Path(folder), sizes))
     found = report.medians(figures)

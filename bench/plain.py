@@ -56,8 +56,7 @@ class Reader:
     def read(self, record: Any, headers: dict[str, bytes]) -> Post:
         """The message of a record. Raises `TokenInvalid` or `TokenExpired`."""
         time = record.timestamp
-        caller = self._verifier.verify(headers["authorization"][7:].decode())
-        self._verifier.check_time(caller, time / 1000)
+        caller = self._verifier.verify(headers["authorization"][7:].decode(), time / 1000)
         command: Any = fastavro.schemaless_reader(io.BytesIO(record.value[HEADER:]), _READ, None)
         seq, write_time = self._next(command["thread_id"], time)
         message = _message(command, seq, caller.principal.user_id, time)

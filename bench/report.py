@@ -3,8 +3,10 @@
 import json
 import os
 import platform
+import timeit
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +24,7 @@ PLAIN_FAUST_RATE = (220, 350)
 """Commands a second between which a plain Faust agent is on the machine of the anchors."""
 
 BUSY = 1.5
+YARDSTICK = "sum(range(1_000_000))"
 _HEAD = ("workload", "contender", "commands/s", "min - max", "÷ bare", "÷ plain", "CPU µs", "p50 ms", "p99 ms", "MiB")
 _WIDTHS = (20, 12, 10, 15, 7, 8, 7, 7, 8, 6)
 Medians = dict[str, dict[str, dict[str, float]]]
@@ -82,6 +85,8 @@ def remarks(found: Medians, load: float) -> Iterator[str]:
     anchors = json.loads(ANCHORS.read_text())
     if anchors["machine"] != machine():
         yield f"the anchors of {anchors['date']} are of another machine: {anchors['machine']}"
+    if yardstick() * SLOW > anchors["yardstick_ms"]:
+        yield f"one core takes {yardstick():.0f} ms for {YARDSTICK}, with the anchors it took {anchors['yardstick_ms']}"
     for workload, contenders in found.items():
         yield from _bare(workload, contenders, anchors["rates"])
         yield from _plain(workload, contenders)
@@ -108,6 +113,12 @@ def machine() -> str:
     return f"{model or platform.processor()}, {os.cpu_count()} cores, {kib / 2**20:.0f} GiB"
 
 
+@cache
+def yardstick() -> float:
+    """How long one core of this machine takes for `YARDSTICK` when the others rest, in ms."""
+    return min(timeit.repeat(YARDSTICK, number=5, repeat=5)) / 5 * 1000
+
+
 def _lines(path: str) -> list[str]:
     file = Path(path)
     return file.read_text().splitlines() if file.exists() else []
@@ -121,6 +132,7 @@ def write(file: Path | None, sizes: Sizes, figures: Sequence[Figures], found: Me
     everything = {
         "at": now.isoformat(timespec="seconds"),
         "machine": machine(),
+        "yardstick_ms": round(yardstick(), 1),
         "sizes": sizes._asdict(),
         "medians": found,
         "runs": [one._asdict() for one in figures],
