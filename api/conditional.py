@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from api.rendering import KEEPING, Json
 
-_TAG = re.compile(r'[ \t]*(?:(?:W/)?"(?P<opaque>[!#-~\x80-\xff]*)"[ \t]*)?(?:,|$)')
+_TAG = re.compile(r'[ \t]*(?:(?:W/)?"(?P<opaque>[!#-~\x80-\xff]*)"[ \t]*)?(?:,|\Z)')
 
 
 def unless_held(request: Request, versions: tuple[int, ...], render: Callable[[], Any]) -> Response:

@@ -14,7 +14,9 @@ OUTCOMES = Counter("chat_outcomes_total", "Records of the command topics by how 
 COMMAND_SECONDS = Histogram(
     "chat_command_to_event_seconds", "From a command's broker time to its event's acknowledgement.", buckets=LATENCY
 )
-CHUNK_RECORDS = Histogram("chat_chunk_records", "Records handled together.", buckets=(1, 2, 5, 10, 25, 50, 100, 250))
+TRIP_RECORDS = Histogram(
+    "chat_trip_records", "Records handled together.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000)
+)
 OLDEST_UNFINISHED = Gauge("chat_oldest_unfinished_seconds", "Age of the oldest record that has no outcome yet.")
 WAITING = Gauge("chat_waiting_for_server", "1 while the worker waits for a server that is away.", ["server"])
 REBALANCES = Counter("chat_rebalances_total", "Rebalances of the consumer group seen by this worker.")

@@ -47,7 +47,7 @@ async def build(settings: Settings, servers: Servers, waiting: Waiting) -> Worke
     """A Faust app that is ready to start."""
     app = make_app(settings, waiting)
     way = await command_way(settings, servers, waiting, app)
-    app.lanes = Lanes(way, servers.partitions, app.fail)
+    app.lanes = Lanes(way, app.fail)
     return app
 
 

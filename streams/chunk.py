@@ -24,13 +24,6 @@ class Chunk:
         return int(self.records[-1].offset) + 1
 
 
-def merged(chunks: Sequence[Chunk]) -> Chunk:
-    """Chunks that follow each other, as one."""
-    if len(chunks) == 1:
-        return chunks[0]
-    return Chunk(chunks[0].tp, [record for chunk in chunks for record in chunk.records])
-
-
 def chunks(tp: TP, records: Sequence[Record]) -> Iterator[Chunk]:
     """`records` in chunks of at most `MAX_RECORDS`."""
     for start in range(0, len(records), MAX_RECORDS):

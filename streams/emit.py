@@ -1,6 +1,7 @@
 """Events, refusals and dead letters → their topics, each acknowledged by Kafka before the chunk goes on."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,16 +33,16 @@ class Emitter:
     format: schemas.Format
     partitions: int
 
-    async def emit(self, partition: int, work: Work) -> None:
-        """Returns when Kafka has all of it; order in each topic is the log's."""
-        batches: dict[Destination, list[Outgoing]] = {}
-        if work.events:
-            batches[Destination(Topic.EVENTS, partition)] = [self._event(*one) for one in work.events]
-        if work.dead_letters:
-            batches[Destination(Topic.DEAD_LETTER, partition)] = [_dead_letter(one) for one in work.dead_letters]
+    async def emit(self, work: Work) -> None:
+        """Returns when Kafka has all of it; order in each partition is the log's."""
+        batches: defaultdict[Destination, list[Outgoing]] = defaultdict(list)
+        for record, event in work.events:
+            batches[Destination(Topic.EVENTS, record.partition)].append(self._event(record, event))
+        for letter in work.dead_letters:
+            batches[Destination(Topic.DEAD_LETTER, letter.record.partition)].append(_dead_letter(letter))
         for refusal in sorted(work.refusals, key=_offset):
             destination, outgoing = self._refusal(refusal)
-            batches.setdefault(destination, []).append(outgoing)
+            batches[destination].append(outgoing)
         await asyncio.gather(*(self._publish(*batch) for batch in batches.items()))
 
     async def tombstone(self, partition: int, keys: Sequence[str], time: int) -> None:

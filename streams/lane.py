@@ -1,7 +1,8 @@
-"""The way of a command, a chunk at a time, in one lane for each partition.
+"""The way of a command, many at a time, in the lane of its partition.
 
 A learner's records are all on one partition, and a partition has one lane, so a learner's commands go one after the
-other in the log's order, while partitions go side by side.
+other in the log's order. A lane has several partitions, and takes what waits of all of them as one trip: a trip's cost
+is its few statements and its one request to Kafka, whatever it carries.
 """
 
 import asyncio
@@ -11,15 +12,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chat.errors import KeysUnavailable
-from chat.metrics import CHUNK_RECORDS, COMMAND_SECONDS, OUTCOMES
+from chat.metrics import COMMAND_SECONDS, OUTCOMES, TRIP_RECORDS
 from chat.storage.store import Store
 from streams.apply import Judge
 from streams.authorise import Gate
-from streams.chunk import MAX_RECORDS, Chunk, merged
+from streams.chunk import Chunk
 from streams.decode import decode
 from streams.emit import Emitter
 from streams.memory import Memory
-from streams.purge import Deletion, purge
+from streams.purge import purge
 from streams.records import Admitted, DeadLetter, Record, Refusal
 from streams.store import store
 from streams.waiting import Waiting
@@ -27,12 +28,15 @@ from streams.work import Work
 
 Acknowledge = Callable[[], object]
 
+TRIP = 500
+"""Records after which a trip takes no further chunk."""
+
 
 class Way(Protocol):
-    """How a chunk goes from records to outcomes."""
+    """How records come to their outcomes."""
 
-    async def go(self, memory: Memory, chunk: Chunk) -> None:
-        """Returns when every record of the chunk has its outcome, durably."""
+    async def go(self, memory: Memory, records: Sequence[Record]) -> None:
+        """Returns when every record has its outcome, durably; those of one partition are in the log's order."""
         ...
 
 
@@ -46,18 +50,18 @@ class CommandWay:
     emitter: Emitter
     waiting: Waiting
 
-    async def go(self, memory: Memory, chunk: Chunk) -> None:
+    async def go(self, memory: Memory, records: Sequence[Record]) -> None:
         work = Work()
-        await self.judge.judge(memory, await self._admit(chunk.records, work), work)
-        await self._finish(chunk, work)
-        _count(chunk, work)
+        await self.judge.judge(memory, await self._admit(records, work), work)
+        await self._finish(work)
+        _count(records, work)
 
-    async def _finish(self, chunk: Chunk, work: Work) -> None:
+    async def _finish(self, work: Work) -> None:
         """Rows before events: when an event can be read, every read shows its effect."""
         await store(self.rows, self.waiting, work)
-        await self.emitter.emit(chunk.tp.partition, work)
-        for key, (thread, at) in work.deleted.items():
-            await purge(self.rows, self.emitter, self.waiting, Deletion(key, thread, at, chunk.tp.partition))
+        await self.emitter.emit(work)
+        for deletion in work.deletions.values():
+            await purge(self.rows, self.emitter, self.waiting, deletion)
 
     async def _admit(self, records: Sequence[Record], work: Work) -> list[Admitted]:
         admitted = []
@@ -82,8 +86,8 @@ class CommandWay:
         return self.gate.authorise(decoded)
 
 
-def _count(chunk: Chunk, work: Work) -> None:
-    CHUNK_RECORDS.observe(len(chunk.records))
+def _count(records: Sequence[Record], work: Work) -> None:
+    TRIP_RECORDS.observe(len(records))
     now = time.time()
     for record, _ in work.events:
         COMMAND_SECONDS.observe(max(0.0, now - record.timestamp / 1000))
@@ -95,7 +99,7 @@ def _count(chunk: Chunk, work: Work) -> None:
 
 
 class Lane:
-    """One partition's chunks, one after the other. An unexpected error goes to `fail` and nothing more is done."""
+    """Its partitions' chunks, one trip after the other. An unexpected error goes to `fail`, and ends the lane."""
 
     def __init__(self, way: Way, memory: Memory, fail: Callable[[BaseException], None]) -> None:
         self._way = way
@@ -112,16 +116,16 @@ class Lane:
         try:
             while True:
                 taken = await self._take()
-                await self._way.go(self._memory, merged([chunk for chunk, _ in taken]))
+                await self._way.go(self._memory, [record for chunk, _ in taken for record in chunk.records])
                 for _, acknowledge in taken:
                     acknowledge()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: see `fail`
             self._fail(error)
 
     async def _take(self) -> list[tuple[Chunk, Acknowledge]]:
-        """What came while the lane was at work, until it is `MAX_RECORDS`: the slower the servers, the fewer trips."""
+        """What came while the lane was at work, until it is `TRIP`: the slower the servers, the fewer trips."""
         taken = [await self._queue.get()]
-        while sum(len(chunk.records) for chunk, _ in taken) < MAX_RECORDS and not self._queue.empty():
+        while sum(len(chunk.records) for chunk, _ in taken) < TRIP and not self._queue.empty():
             taken.append(self._queue.get_nowait())
         return taken
 

@@ -1,4 +1,4 @@
-"""What the owner of a partition holds of its learners: threads' states and which ids are taken.
+"""What the owner of partitions holds of their learners: threads' states and which ids are taken.
 
 One worker at a time owns a learner, so what it has loaded or written is the truth until the partition moves on; then
 all of it is dropped. Ids are kept as 64-bit hashes, some 70 bytes each: a hash that is not there proves that an id is
@@ -64,7 +64,7 @@ class LearnerMemory:
 
 
 class Memory:
-    """The learners of one partition, `share` entries at most."""
+    """The learners of one lane, `share` entries at most."""
 
     def __init__(self, share: int = MAX_ENTRIES) -> None:
         self._share = share

@@ -4,22 +4,12 @@ The rows are the list of what is to be tombstoned, so they must not go first. A 
 record is read again: tombstones may repeat, and a row that is gone stays gone.
 """
 
-from typing import NamedTuple
-
-from chat.domain.model import Thread, ThreadKey
+from chat.domain.model import ThreadKey
 from chat.storage.store import Store
 from chat.storage.writes import EventKeys
 from streams.emit import Emitter
+from streams.records import Deletion
 from streams.waiting import Waiting
-
-
-class Deletion(NamedTuple):
-    """A thread that was deleted at `time` (ms), and the partition of its learner."""
-
-    key: ThreadKey
-    thread: Thread
-    time: int
-    partition: int
 
 
 async def purge(rows: Store, emitter: Emitter, waiting: Waiting, deletion: Deletion) -> None:

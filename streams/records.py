@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from chat.domain.commands import Command
-from chat.domain.model import FIRST_GENERATION, LearnerId, ThreadKey
+from chat.domain.model import FIRST_GENERATION, LearnerId, Thread, ThreadKey
 from chat.domain.principal import Principal
 from chat.domain.verdicts import Refused
 
@@ -58,6 +58,15 @@ class DeadLetter(NamedTuple):
     record: Record
     code: str
     detail: str
+
+
+class Deletion(NamedTuple):
+    """A thread that was deleted at `time` (ms), and the partition of its learner."""
+
+    key: ThreadKey
+    thread: Thread
+    time: int
+    partition: int
 
 
 def header(record: Record, name: str) -> list[bytes]:

@@ -7,6 +7,8 @@
    effects. A crash before or within this step is mended when the record is read again and found applied.
 """
 
+import asyncio
+
 from chat.storage.store import Store
 from streams.waiting import Waiting
 from streams.work import Work
@@ -18,8 +20,13 @@ async def store(rows: Store, waiting: Waiting, work: Work) -> None:
         await waiting.until_served(lambda: rows.write_messages(work.posts, work.commands))
     if work.threads:
         await waiting.until_served(lambda: rows.commit(list(work.threads.values())))
-    if work.changes or work.marks:
-        await waiting.until_served(lambda: rows.write_messages(work.changes, (), work.marks))
+    if work.threads or work.repeated:
+        await waiting.until_served(lambda: _show(rows, work))
+
+
+async def _show(rows: Store, work: Work) -> None:
     listed = list({**work.repeated, **work.threads}.values())
-    if listed:
-        await waiting.until_served(lambda: rows.write_list(listed))
+    showing = [rows.write_list(listed)]
+    if work.changes or work.marks:
+        showing.append(rows.write_messages(work.changes, (), work.marks))
+    await asyncio.gather(*showing)

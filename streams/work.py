@@ -8,13 +8,13 @@ from chat.domain.model import Status, Thread, ThreadKey
 from chat.domain.verdict import Applied, Repeated
 from chat.domain.verdicts import Refused
 from chat.storage.writes import CommandWrite, MarkWrite, MessageWrite, ThreadWrite
-from streams.records import Admitted, DeadLetter, Identity, Record, Refusal
+from streams.records import Admitted, DeadLetter, Deletion, Identity, Record, Refusal
 
 
 @dataclass(slots=True)
 class Work:
-    """Every list is in the log's order. `posts` are new messages, `changes` others' new states; `deleted` holds threads
-    whose messages and marks are to be removed, each with the time (ms) of its deletion.
+    """Every list is in the log's order. `posts` are new messages, `changes` others' new states; `deletions` are
+    threads whose messages and marks are to be removed.
     """
 
     posts: list[MessageWrite] = field(default_factory=list)
@@ -23,7 +23,7 @@ class Work:
     marks: list[MarkWrite] = field(default_factory=list)
     threads: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
     repeated: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
-    deleted: dict[ThreadKey, tuple[Thread, int]] = field(default_factory=dict)
+    deletions: dict[ThreadKey, Deletion] = field(default_factory=dict)
     events: list[tuple[Record, Event]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -73,4 +73,4 @@ class Work:
 
     def _note_deletion(self, one: Admitted, key: ThreadKey, thread: Thread) -> None:
         if thread.status is Status.DELETED:
-            self.deleted[key] = (thread, one.record.timestamp)
+            self.deletions[key] = Deletion(key, thread, one.record.timestamp, one.record.partition)

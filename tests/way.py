@@ -4,14 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from faust.types import TP
-
 import schemas
 from chat.domain.verdict import Limits
 from chat.storage.memory import MemoryStore
 from streams.apply import Judge
 from streams.authorise import Gate
-from streams.chunk import chunks
 from streams.emit import Emitter
 from streams.lane import CommandWay
 from streams.memory import Memory
@@ -56,8 +53,7 @@ class World:
             memory = Memory()
             mine = [one for one in records if one.partition == partition]
             for start in range(0, len(mine), chunk_size):
-                for chunk in chunks(TP("chat.commands", partition), mine[start : start + chunk_size]):
-                    await way.go(memory, chunk)
+                await way.go(memory, mine[start : start + chunk_size])
 
     def events(self) -> list[schemas.Record]:
         return self.publisher.decoded("chat.events")

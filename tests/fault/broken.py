@@ -29,15 +29,14 @@ class TwoLanes(Lanes):
     """Hands the chunks of a partition, and so of a learner, to two lanes, each with a memory of its own."""
 
     def _lane(self, chunk: Chunk) -> Lane:
-        topic = f"{chunk.tp.topic}, lane {chunk.next_offset % 2}"
-        return super()._lane(dataclasses.replace(chunk, tp=chunk.tp._replace(topic=topic)))
+        return self._numbered(chunk.next_offset % 2)
 
 
 class EventFirst(CommandWay):
     """Says what it did before it has done it."""
 
-    async def _finish(self, chunk: Chunk, work: Work) -> None:
-        await self.emitter.emit(chunk.tp.partition, work)
+    async def _finish(self, work: Work) -> None:
+        await self.emitter.emit(work)
         await store(self.rows, self.waiting, work)
 
 
@@ -58,7 +57,7 @@ def builder(kind: str) -> Build:
         whole = await command_way(settings, servers, waiting, app)
         assert isinstance(whole, CommandWay)
         parts = {field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)}
-        app.lanes = lanes(way(**parts), servers.partitions, app.fail)
+        app.lanes = lanes(way(**parts), app.fail)
         return app
 
     return build

@@ -1,14 +1,16 @@
-"""One partition's chunks, one after the other."""
+"""A lane's chunks, one trip after the other."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from types import SimpleNamespace
 
 from faust.types import TP
 
-from streams.chunk import MAX_RECORDS, Chunk
-from streams.lane import Lane
+from streams.chunk import Chunk
+from streams.lane import TRIP, Lane
 from streams.memory import Memory
+from streams.records import Record
 
 PARTITION = TP("chat.commands", 0)
 
@@ -21,8 +23,8 @@ class SlowWay:
         self.entered = asyncio.Event()
         self.open = asyncio.Event()
 
-    async def go(self, _: Memory, chunk: Chunk) -> None:
-        self.gone.append([record.offset for record in chunk.records])
+    async def go(self, _: Memory, records: Sequence[Record]) -> None:
+        self.gone.append([record.offset for record in records])
         self.entered.set()
         await self.open.wait()
 
@@ -70,10 +72,10 @@ async def test_what_comes_while_a_lane_is_at_work_goes_as_one() -> None:
 
 
 async def test_a_trip_is_bounded() -> None:
-    """A lane takes no further chunk once it has a whole chunk's records."""
+    """A lane takes no further chunk once it has a whole trip's records."""
     way = SlowWay()
-    await _sent(way, [1, MAX_RECORDS, 1, MAX_RECORDS])
-    assert [len(offsets) for offsets in way.gone] == [1, MAX_RECORDS, 1 + MAX_RECORDS]
+    await _sent(way, [1, TRIP, 1, TRIP])
+    assert [len(offsets) for offsets in way.gone] == [1, TRIP, 1 + TRIP]
 
 
 async def test_nothing_is_acknowledged_after_an_error() -> None:
