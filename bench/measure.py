@@ -16,6 +16,10 @@ from chat.topic_specs import Topic
 PATIENCE = 60.0
 """Seconds without an event after which a contender counts as stuck."""
 
+ATTENTION = 1.0
+"""Seconds in which a consumer has found its partitions' broker."""
+
+_attending: list[Consumer] = []
 WATCHED = (Topic.EVENTS, Topic.REJECTIONS, Topic.DEAD_LETTER)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -38,14 +42,21 @@ def ends(settings: Settings) -> dict[Place, int]:
     return broker(settings).ends(every)
 
 
-def observe(settings: Settings, starts: dict[Place, int], commands: int) -> Seen:
+def attend(settings: Settings, starts: dict[Place, int]) -> None:
+    """Begins to fetch, for `observe` in the same process: else the first events would wait for the consumer."""
+    consumer = Consumer(librdkafka(settings) | {"group.id": "none", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(str(topic), number, at) for (topic, number), at in starts.items()])
+    consumer.poll(ATTENTION)
+    _attending.append(consumer)
+
+
+def observe(commands: int) -> Seen:
     """Reads events as any client would, until there is one for each command. For a process of its own.
 
     An event's Kafka timestamp is its command's append time, so its age on arrival is the time from produce to event.
     Raises `MeasurementError`.
     """
-    consumer = Consumer(librdkafka(settings) | {"group.id": "none", "enable.auto.commit": False})
-    consumer.assign([TopicPartition(str(topic), number, at) for (topic, number), at in starts.items()])
+    consumer = _attending.pop()
     try:
         return _seen([_next(consumer) for _ in range(commands)])
     finally:

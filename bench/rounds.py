@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from bench import house
 from bench.contender import BARE_LOOP, CONTENDERS, SERVICE, Contender, require_alive, running
 from bench.load import Burst, send
-from bench.measure import Seen, cpu_seconds, ends, observe, peak_mib
+from bench.measure import Seen, attend, cpu_seconds, ends, observe, peak_mib
 from bench.workloads import HOT, SPREAD, Workload
 from chat.servers.embedded import Addresses
 from chat.servers.process import ServerProcess
@@ -73,7 +73,8 @@ class Bench:
 
     def measure(self, settings: Settings, process: ServerProcess, burst: Burst) -> Seen:
         """Posts a burst and watches its events arrive."""
-        watching = self._eye.submit(observe, settings, ends(settings), burst.commands)
+        self._eye.submit(attend, settings, ends(settings)).result()
+        watching = self._eye.submit(observe, burst.commands)
         posting = self._load.submit(send, settings, burst)
         seen = watching.result()
         posting.result()

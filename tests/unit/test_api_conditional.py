@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.conditional import _opaque_tags
@@ -72,6 +72,7 @@ async def test_tags_are_compared_as_the_standard_says(client: ApiClient, path: s
     assert await status(client, path, '"x"', '"y"') == 200
 
 
+@example("\n")
 @given(st.text(st.characters(codec="latin-1"), max_size=80))
 def test_any_text_is_a_list_of_tags_or_none(text: str) -> None:
     """What is read between quotes holds none, whatever was sent, and a list of good tags is read whole."""
