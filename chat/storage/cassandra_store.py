@@ -261,7 +261,7 @@ def _thread(key: ThreadKey, row: Any) -> Thread:
 
 
 def _remembered(row: Any) -> Remembered:
-    return Remembered(row.kind, row.digest, row.position, "" if row.outcome is None else unseal(row.outcome))
+    return Remembered(row.kind, row.digest, row.position, unseal(row.outcome) if row.outcome else "")
 
 
 def _message(key: ThreadKey, row: Any) -> Message:
@@ -270,7 +270,7 @@ def _message(key: ThreadKey, row: Any) -> Message:
         key.thread_id,
         row.seq,
         row.sender_id,
-        None if row.content is None else unseal(row.content),
+        unseal(row.content) if row.content else None,
         row.message_type,
         None if row.reply_to is None else str(row.reply_to),
         unseal(row.metadata),

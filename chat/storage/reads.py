@@ -164,7 +164,7 @@ def _details(title: bytes, metadata: bytes, created_by: str, created_at: int, up
 
 def _message(thread_id: str, *row: Any) -> Message:
     seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
-    shown = None if content is None else unseal(content)
+    shown = unseal(content) if content else None
     return Message(
         message_id,
         thread_id,
