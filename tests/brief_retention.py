@@ -24,4 +24,4 @@ class BriefSettings(Settings):
 if __name__ == "__main__":
     expire.INTERVAL = 0.2
     expire.SLICES = 2
-    sys.exit(run(BriefSettings()))
+    sys.exit(run(BriefSettings()))  # type: ignore[call-arg]  # they come from the environment
