@@ -28,6 +28,7 @@ def features(settings: Settings) -> dict[str, bool]:
     return {
         "rate_limiting": settings.enable_rate_limiting,
         "message_retention": True,
+        "automatic_cleanup": settings.automatic_cleanup,
         "privacy": False,
         "message_encryption": False,
         "content_moderation": False,
