@@ -39,7 +39,7 @@ async def history(connection: Connection) -> CassandraHistory:
     return await CassandraHistory.open(connection)
 
 
-@pytest.mark.parametrize("total", [1, 7, 384])
+@pytest.mark.parametrize("total", [1, 7, 96])
 async def test_every_slice_together_lists_every_thread_once(
     connection: Connection, history: CassandraHistory, total: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,11 +17,11 @@ from tests.wait import until
 from tests.worker import WorkerProcess
 
 TENANT, LEARNER = "tenant-p", "learner-p"
-BEFORE = 600
+BEFORE = 520
 """Messages that are there before the writer begins: more than a bucket."""
 
-WALKS = 3
-LIMITS = (7, 50, 200)
+WALKS = 2
+LIMITS = (17, 50, 200)
 
 
 @dataclass
