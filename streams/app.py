@@ -57,7 +57,8 @@ class WorkerApp(faust.App):
     @property
     def owned(self) -> list[int]:
         """The partitions of the command topic that this worker owns now."""
-        return sorted(tp.partition for tp in self.consumer.assignment()) if self.joined else []
+        owned = self.consumer.assignment() if self.joined else ()
+        return sorted(tp.partition for tp in owned if tp.topic == Topic.COMMANDS)
 
     def broker_unavailable(self, error: Exception) -> BrokerUnavailable:
         """Kafka's error as ours."""
