@@ -1,5 +1,6 @@
 """`/docs`: the description as a page. Its scripts come from this service, since people type tokens into it."""
 
+from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter, Response
@@ -53,4 +54,9 @@ async def asset(name: str) -> Response:
     """A file of Swagger UI's. Raises `NotVisible` for any other."""
     if name not in _ASSETS:
         raise NotVisible
-    return Response((_SWAGGER_UI / name).read_bytes(), headers=_KEPT, media_type=_ASSETS[name])
+    return Response(_content(name), headers=_KEPT, media_type=_ASSETS[name])
+
+
+@cache
+def _content(name: str) -> bytes:
+    return (_SWAGGER_UI / name).read_bytes()

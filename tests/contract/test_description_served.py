@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat.servers.embedded import Addresses
@@ -31,7 +32,6 @@ SHOWN_AND_REFUSED = {
 }
 """What each route answers to one who may read one of a tenant's learners."""
 
-NOTHING_SHOWN = {route: {401} for route in SHOWN_AND_REFUSED}
 READER = token(TENANT, learners=[LEARNER.learner_id])
 
 
@@ -87,37 +87,42 @@ def _answers(address: str) -> Counter[tuple[str, int]]:
     )
 
 
-def _check(run: Run, expected: dict[str, set[int]]) -> None:
+def _shows_and_refuses(run: Run) -> None:
+    """It found nothing wrong, and tried what it should."""
     assert run.status == 0, run.said
-    assert not [answer for answer in run.answers if answer[1] >= 500]
-    assert run.statuses() == expected
+    answered = run.statuses()
+    assert {route: SHOWN_AND_REFUSED[route] & answered[route] for route in answered} == SHOWN_AND_REFUSED
+    assert max(status for _, status in run.answers) < 500
+
+
+def _shows_nothing(run: Run) -> None:
+    assert run.status == 0, run.said
+    assert run.statuses() == {route: {401} for route in SHOWN_AND_REFUSED}
 
 
 def test_to_its_readers_it_answers_as_described(address: str, tmp_path: Path, seed: int) -> None:
     """All checks, good and bad parameters, links from one answer to the next; each route shows and refuses."""
-    _check(Run(address, tmp_path, READER, "--seed", str(seed), "-n", "20"), SHOWN_AND_REFUSED)
+    _shows_and_refuses(Run(address, tmp_path, READER, "--seed", str(seed), "-n", "15"))
 
 
 def test_to_nobody_it_answers_as_described(address: str, tmp_path: Path, seed: int) -> None:
     """Without a token it is 401 everywhere, and the rest is as described."""
-    _check(Run(address, tmp_path, None, "--seed", str(seed), "-n", "10"), NOTHING_SHOWN)
+    _shows_nothing(Run(address, tmp_path, None, "--seed", str(seed), "-n", "8"))
 
 
 def test_a_description_that_is_not_true_is_found_out(address: str, tmp_path: Path) -> None:
     """The same run fails where the description lacks one field, and says which."""
+    described = yaml.safe_load(DESCRIPTION.read_text(encoding="utf-8"))
+    del described["components"]["schemas"]["Thread"]["properties"]["unread"]
     false = tmp_path / "openapi.yaml"
-    text = DESCRIPTION.read_text(encoding="utf-8")
-    false.write_text(
-        text.replace("        unread:\n          type: integer\n", "        unsaid:\n          type: integer\n")
-    )
+    false.write_text(yaml.safe_dump(described), encoding="utf-8")
     run = Run(address, tmp_path, READER, "--phases", "examples", file=false)
     assert run.status == 1, run.said
     assert "unread" in run.said
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("bearer", [READER, None], ids=["reader", "nobody"])
-def test_for_a_long_time_it_answers_as_described(address: str, tmp_path: Path, seed: int, bearer: str | None) -> None:
+def test_for_a_long_time_it_answers_as_described(address: str, tmp_path: Path, seed: int) -> None:
     """The runs above with many more examples."""
-    run = Run(address, tmp_path, bearer, "--seed", str(seed), "-n", "2000")
-    _check(run, SHOWN_AND_REFUSED if bearer else NOTHING_SHOWN)
+    _shows_and_refuses(Run(address, tmp_path, READER, "--seed", str(seed), "-n", "2000"))
+    _shows_nothing(Run(address, tmp_path, None, "--seed", str(seed), "-n", "500"))

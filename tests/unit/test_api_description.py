@@ -17,7 +17,7 @@ from api.problem_codes import ProblemCode
 from chat.cli.openapi import description
 from chat.errors import StorageUnavailable
 from chat.storage.memory_reads import MemoryHistory
-from tests.api_client import LEARNER, ApiClient, client_of, key_of, make_app, put_conversation
+from tests.api_client import LEARNER, ApiClient, Broken, client_of, key_of, make_app, put_conversation
 from tests.records import token, uid
 from tests.worker import ROOT
 
@@ -38,17 +38,6 @@ GOOD = {
     f"{ONE_THREAD}/messages/{{message_id}}": f"{THREAD}/messages/{uid(2, 1)}",
 }
 """A request that shows something, by its path's template."""
-
-
-class Broken(MemoryHistory):
-    """A history that fails as told."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    async def owner(self, *_asked: str) -> Any:
-        raise self.error
 
 
 async def up() -> None:

@@ -9,22 +9,11 @@ from hypothesis import strategies as st
 
 from chat.errors import BadSetting, StorageUnavailable
 from chat.storage.memory_reads import MemoryHistory
-from tests.api_client import ApiClient, client_of, key_of, make_app, put_conversation
+from tests.api_client import ApiClient, Broken, client_of, key_of, make_app, put_conversation
 from tests.records import uid
 
 THREAD = f"/api/v1/threads/{uid(1, 1)}"
 SCHOOL = "https://school.example"
-
-
-class Broken(MemoryHistory):
-    """A history that fails as told."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    async def owner(self, *_asked: str) -> Any:
-        raise self.error
 
 
 async def application(**settings: Any) -> ApiClient:

@@ -15,7 +15,7 @@ from api.rate_limit import RateLimit
 from api.request_count import RequestCount, storage_at
 from chat.errors import BrokerUnavailable, StorageUnavailable
 from chat.storage.memory_reads import MemoryHistory
-from tests.api_client import LEARNER, ApiClient, client_of, make_app
+from tests.api_client import LEARNER, ApiClient, Broken, client_of, make_app
 from tests.records import token, uid
 
 THREAD = f"/api/v1/threads/{uid(1, 1)}"
@@ -39,17 +39,6 @@ class Servers:
 
     async def silent(self) -> None:
         await asyncio.Event().wait()
-
-
-class Broken(MemoryHistory):
-    """A history that fails as told."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    async def owner(self, *_asked: str) -> None:
-        raise self.error
 
 
 @pytest.fixture
