@@ -111,9 +111,9 @@ def test_to_nobody_it_answers_as_described(address: str, tmp_path: Path, seed: i
 
 
 def test_a_description_that_is_not_true_is_found_out(address: str, tmp_path: Path) -> None:
-    """The same run fails where the description lacks one field, and says which."""
+    """The same run fails where the description has one field as something else, and says which."""
     described = yaml.safe_load(DESCRIPTION.read_text(encoding="utf-8"))
-    del described["components"]["schemas"]["Thread"]["properties"]["unread"]
+    described["components"]["schemas"]["Thread"]["properties"]["unread"] = {"type": "string"}
     false = tmp_path / "openapi.yaml"
     false.write_text(yaml.safe_dump(described), encoding="utf-8")
     run = Run(address, tmp_path, READER, "--phases", "examples", file=false)
