@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import time
 
 from chat.settings import Settings, load
 from streams.app import WorkerApp, make_app
@@ -40,10 +41,31 @@ class EventFirst(CommandWay):
         await store(self.rows, self.waiting, work)
 
 
+class RowsFirst(CommandWay):
+    """Removes what a deleted thread held before it is off the events."""
+
+    async def _finish(self, chunk: Chunk, work: Work) -> None:
+        await store(self.rows, self.waiting, work)
+        for key, (thread, _) in work.deleted.items():
+            await self.rows.purge(key, thread, [])
+        await CommandWay._finish(self, chunk, work)
+
+
+class LateEdits(CommandWay):
+    """Writes a changed message as of now, not as of its command."""
+
+    async def _finish(self, chunk: Chunk, work: Work) -> None:
+        now = time.time_ns() // 1000
+        work.changes = [one._replace(write_time=now) for one in work.changes]
+        await CommandWay._finish(self, chunk, work)
+
+
 BROKEN: dict[str, tuple[type[Lanes], type[CommandWay]]] = {
     "acknowledge-before-write": (EarlyAcknowledgement, CommandWay),
     "two-lanes-for-one-learner": (TwoLanes, CommandWay),
     "event-before-row": (Lanes, EventFirst),
+    "rows-before-tombstones": (Lanes, RowsFirst),
+    "edits-at-the-wall-clock": (Lanes, LateEdits),
     "none": (Lanes, CommandWay),
 }
 
