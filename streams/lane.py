@@ -57,7 +57,11 @@ class CommandWay:
         _count(records, work)
 
     async def _finish(self, work: Work) -> None:
-        """Rows before events: when an event can be read, every read shows its effect."""
+        """Refusals before rows: when the record is read again, what it was judged by may have changed.
+
+        Rows before events: when an event can be read, every read shows its effect.
+        """
+        await self.emitter.turn_away(work)
         await store(self.rows, self.waiting, work)
         await self.emitter.emit(work)
         for deletion in work.deletions.values():
@@ -92,7 +96,8 @@ def _count(records: Sequence[Record], work: Work) -> None:
     for record, _ in work.events:
         COMMAND_SECONDS.observe(max(0.0, now - record.timestamp / 1000))
     OUTCOMES.labels("applied", "").inc(len(work.events))
-    for refusal in work.refusals:
+    OUTCOMES.labels("settled", "").inc(work.settled)
+    for refusal in (*work.refusals, *work.duplicates):
         OUTCOMES.labels("refused", refusal.refused.code.value).inc()
     for letter in work.dead_letters:
         OUTCOMES.labels("dead_letter", letter.code).inc()

@@ -37,6 +37,7 @@ class EventFirst(CommandWay):
     """Says what it did before it has done it."""
 
     async def _finish(self, work: Work) -> None:
+        await self.emitter.turn_away(work)
         await self.emitter.emit(work)
         await store(self.rows, self.waiting, work)
 
@@ -44,20 +45,20 @@ class EventFirst(CommandWay):
 class RowsFirst(CommandWay):
     """Removes what a deleted thread held before it is off the events."""
 
-    async def _finish(self, chunk: Chunk, work: Work) -> None:
+    async def _finish(self, work: Work) -> None:
         await store(self.rows, self.waiting, work)
-        for key, (thread, _) in work.deleted.items():
-            await self.rows.purge(key, thread, [])
-        await CommandWay._finish(self, chunk, work)
+        for deletion in work.deletions.values():
+            await self.rows.purge(deletion.key, deletion.thread, [])
+        await CommandWay._finish(self, work)
 
 
 class LateEdits(CommandWay):
     """Writes a changed message as of now, not as of its command."""
 
-    async def _finish(self, chunk: Chunk, work: Work) -> None:
+    async def _finish(self, work: Work) -> None:
         now = time.time_ns() // 1000
         work.changes = [one._replace(write_time=now) for one in work.changes]
-        await CommandWay._finish(self, chunk, work)
+        await CommandWay._finish(self, work)
 
 
 BROKEN: dict[str, tuple[type[Lanes], type[CommandWay]]] = {
