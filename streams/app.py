@@ -54,6 +54,10 @@ class WorkerApp(faust.App):
         """True while this worker is a member of its group and knows its partitions."""
         return self._consumer is not None and self.consumer_generation_id > 0 and not self.rebalancing
 
+    async def heartbeat(self) -> bool:
+        """True where the group's coordinator takes this worker for a member."""
+        return bool(await self.consumer.heartbeat())
+
     def broker_unavailable(self, error: Exception) -> BrokerUnavailable:
         """Kafka's error as ours."""
         return BrokerUnavailable(type(error).__name__)

@@ -17,6 +17,7 @@ from streams.authorise import Gate
 from streams.emit import Emitter
 from streams.lane import CommandWay, Way
 from streams.lanes import Lanes
+from streams.lease import Lease
 from streams.publish import Publisher
 from streams.waiting import Waiting
 
@@ -59,4 +60,5 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     judge = Judge(rows, waiting, limits, secret, servers.epoch)
     publisher = Publisher(lambda: app.producer, waiting)
     emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions)
-    return CommandWay(Gate(servers.verifier, servers.partitions), judge, rows, emitter, waiting)
+    lease = Lease(app.heartbeat)
+    return CommandWay(Gate(servers.verifier, servers.partitions), judge, rows, emitter, waiting, lease)

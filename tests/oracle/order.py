@@ -35,6 +35,11 @@ def check(model: Model, expected: Iterable[Expected], said: Sequence[Said], *, o
     yield from _tombstones(model, said)
 
 
+def settled(expected: Iterable[Expected]) -> int:
+    """How many applied commands a second run of the whole log says nothing of: what they did was deleted since."""
+    return sum(deleted is not None for line in _lines(expected).values() for deleted in line.deletion)
+
+
 def _order(expected: Iterable[Expected], said: Sequence[Said], *, overlapping: bool) -> Iterator[Finding]:
     lines = _lines(expected)
     for records in by_partition(said, EVENTS):
