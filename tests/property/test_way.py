@@ -279,6 +279,12 @@ DELETED_THEN_EDITED: Drawn = [
     ("DeleteMessage", _FIRST, None, None, 1, "a", "admin"),
     ("EditMessage", _FIRST, None, None, 1, "b", "admin"),
 ]
+# Refused for what the next command of its chunk changes.
+REFUSED_THEN_GONE: Drawn = [
+    ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("EditMessage", _FIRST, None, None, 1, "b", "teacher"),
+    ("DeleteMessage", _FIRST, None, None, 1, "a", "admin"),
+]
 MARKED_THEN_BEHIND: Drawn = [
     ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
     ("PostMessage", _FIRST, None, None, 2, "a", "admin"),
@@ -304,6 +310,7 @@ def _crashed(log: Log, size: int, life: int) -> World | None:
 @example(CHANGED_LATE, 1, 2)
 @example(DELETED_THEN_EDITED, 4, 5)
 @example(MARKED_THEN_BEHIND, 5, 6)
+@example(REFUSED_THEN_GONE, 5, 1)
 def test_a_crash_anywhere_changes_nothing(commands: Drawn, size: int, again: int) -> None:
     """Died after any write and read again in other chunks, a log leads to the same rows, events and refusals."""
     log = _log(commands)
