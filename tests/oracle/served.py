@@ -39,7 +39,7 @@ async def _check(model: Model, settings: Settings) -> list[Finding]:
     for (_, thread_id), thread in model.threads.items():
         learners[thread.learner][thread_id] = thread
     async with _serving(settings) as client:
-        found = [await _learner(client, learner, threads) for learner, threads in learners.items()]
+        found = [await _answered(client, learner, threads) for learner, threads in learners.items()]
     return [one for some in found for one in some]
 
 
@@ -62,6 +62,14 @@ async def _serving(settings: Settings) -> AsyncIterator[ApiClient]:
 
 async def _is_ready(client: ApiClient) -> bool:
     return (await client.get("/health/ready")).status_code == httpx.codes.OK
+
+
+async def _answered(client: ApiClient, learner: tuple[str, str], threads: Mapping[str, Thread]) -> list[Finding]:
+    """What is wrong with a learner; an answer that is none is a finding too."""
+    try:
+        return await _learner(client, learner, threads)
+    except AssertionError as error:
+        return [Finding("http", f"{learner}: {error!s:.200}")]
 
 
 async def _learner(client: ApiClient, learner: tuple[str, str], threads: Mapping[str, Thread]) -> list[Finding]:
