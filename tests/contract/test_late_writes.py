@@ -1,18 +1,14 @@
 """Edits against deletes in every order, then an owner of long ago that wakes and writes all of it once more."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import permutations
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from chat.domain.model import LearnerId, Status, ThreadKey
 from chat.settings import Settings
-from chat.storage.cassandra_store import CassandraStore
-from chat.storage.memory import MemoryStore
-from chat.storage.session import Connection
 from chat.storage.store import Store
 from tests.oracle.tables import Tables, session_of
 from tests.records import Log, token, uid
@@ -52,24 +48,6 @@ class OldOwner:
         for write in order(self._written):
             await write()
         return len(self._written)
-
-
-@pytest.fixture(params=["memory", "cassandra"])
-def where(request: pytest.FixtureRequest) -> Settings | None:
-    """None for the store in memory, else the settings that lead to the real one."""
-    return None if request.param == "memory" else request.getfixturevalue("fresh")
-
-
-@pytest_asyncio.fixture
-async def store(where: Settings | None) -> AsyncIterator[Store]:
-    if where is None:
-        yield MemoryStore()
-        return
-    connection = await Connection.open(where)
-    try:
-        yield await CassandraStore.open(connection, lambda _tenant: 365 * 86_400)
-    finally:
-        await connection.close()
 
 
 def _key(number: int) -> ThreadKey:
