@@ -103,9 +103,13 @@ def _ids(world: World) -> list[str]:
 
 
 def _assert_in_order(replayed: list[Outgoing], live: list[Outgoing]) -> None:
-    """What is said again was said before, byte for byte and in the same order; what was deleted since is left out."""
-    before = iter((one.key, one.value) for one in live)
-    assert all((one.key, one.value) in before for one in replayed)
+    """What is said again was said before, byte for byte and in the same order; what was deleted since is left out.
+
+    Kafka tombstones come at their chunk's end, wherever that is this time, and for nothing new.
+    """
+    before = iter((one.key, one.value) for one in _spoken(live))
+    assert all((one.key, one.value) in before for one in _spoken(replayed))
+    assert {one.key for one in replayed if one.value is None} <= {one.key for one in live if one.value is None}
 
 
 def _refused(world: World) -> dict[tuple[int, int], set[tuple[str, str | None]]]:
@@ -200,7 +204,11 @@ def _assert_as_alone(both: World, log: Log, size: int, whose: str) -> None:
     assert {place: codes for place, codes in _refused(both).items() if place in places} == _refused(alone)
     for place, records in _said(both).items():
         said = [one for one in records if one.key is not None and one.key.startswith(whose.encode())]
-        assert said == _said(alone).get(place, [])
+        assert _spoken(said) == _spoken(_said(alone).get(place, []))
+    mine_left = {
+        key: value for key, value in _compacted(both).items() if key is not None and key.startswith(whose.encode())
+    }
+    assert mine_left == _compacted(alone)
 
 
 def _of(world: World, whose: str) -> list[dict[Any, Any]]:
