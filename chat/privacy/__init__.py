@@ -1,1 +1,1 @@
-"""What a learner may ask of the data that is kept: to be given it, and to be rid of it."""
+"""Keys of learners and of their keys: what makes content unreadable once a learner is erased."""
