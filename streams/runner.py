@@ -41,6 +41,7 @@ class Runner:
     jobs: Jobs
     fail: Callable[[BaseException], None]
     lease_seconds: int = LEASE_SECONDS
+    renewal_seconds: float = LEASE_SECONDS / 3
     _running: dict[RequestKey, asyncio.Task[None]] = field(default_factory=dict)
     _awake: asyncio.Event = field(default_factory=asyncio.Event)
     _oldest: int | None = None
@@ -122,7 +123,7 @@ class Runner:
     async def _keep(self, run: RequestRun) -> None:
         key, holder = run.request.key, run.holder
         while True:
-            await asyncio.sleep(self.lease_seconds / 3)
+            await asyncio.sleep(self.renewal_seconds)
             if not await self.waiting.until_served(lambda: self.requests.renew(key, holder, self.lease_seconds)):
                 raise LeaseLost("the lease ran out")
 
