@@ -32,8 +32,8 @@ class Job(Protocol):
     async def do(self, request: Request, step: str, save: Save) -> str:
         """Does one step and returns the notes that the next one finds in `request.notes`.
 
-        What the last step returns is the request's receipt: JSON, shown to whoever may see the request, so without
-        ids of learners, names or content. It may be cancelled at any await, when its lease is lost.
+        What the last step returns is the request's receipt: a JSON object, shown to whoever may see the request, so
+        without ids of learners, names or content. It may be cancelled at any await, when its lease is lost.
 
         Raises `Transient` to be called again later, and `JobFailed` to end the request.
         """
