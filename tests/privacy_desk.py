@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from faust.types import TP
-
 import schemas
 from chat.domain.model import FIRST_LIFE, Learner, Life
 from chat.domain.privacy import Kind, Request, RequestKey
@@ -14,7 +12,6 @@ from chat.privacy.job import Job, Save, registry
 from chat.privacy.subject import Subjects
 from chat.storage.memory_privacy import MemoryRequests
 from streams.authorise import Gate
-from streams.chunk import chunks
 from streams.emit import Emitter
 from streams.intake import Intake
 from streams.memory import Memory
@@ -171,8 +168,8 @@ class Desk:
         way = self._way(calls or Calls())
         for partition in range(PARTITIONS):
             mine = [one for one in records if one.partition == partition]
-            for chunk in chunks(TP(TOPIC, partition), mine):
-                await way.go(Memory(), chunk)
+            if mine:
+                await way.go(Memory(), mine)
 
     async def run(self, done: Callable[[], object] | None = None) -> None:
         """Runs a worker's runner until `done`, by default until nothing is unfinished."""
