@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import schemas
 from chat import topics
-from chat.domain.model import FIRST_LIFE, Learner, Life
+from chat.domain.model import FIRST_LIFE, Life
 from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
 from chat.privacy.job import Jobs, registry
@@ -121,7 +121,7 @@ async def privacy_way(
     return PrivacyWay(gate, intake, emitter, waiting, runner.wake)
 
 
-async def _life_of(_learner: Learner) -> Life:
+async def _life_of(_subject: bytes) -> Life:
     """Every learner's first: as yet no life ends."""
     return FIRST_LIFE
 

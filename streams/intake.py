@@ -18,8 +18,8 @@ from streams.emit import continued
 from streams.records import Decoded, Record, Refusal
 from streams.waiting import Waiting
 
-LifeOf = Callable[[Learner], Awaitable[Life]]
-"""A learner's latest life. Raises `StorageUnavailable`."""
+LifeOf = Callable[[bytes], Awaitable[Life]]
+"""The latest life of a subject. Raises `StorageUnavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Intake:
         return Kept(
             await self.requests.find(RequestKey(command.tenant_id, command.request_id)),
             await self.requests.find_command(asked.subject, command.command_id),
-            await self.life_of(Learner(command.tenant_id, command.learner_id)),
+            await self.life_of(asked.subject),
         )
 
     def _asked(self, command: PrivacyCommand, caller: Principal, record: Record) -> Asked:

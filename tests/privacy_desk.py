@@ -221,5 +221,5 @@ class Desk:
     def _emitter(self, calls: Calls) -> Emitter:
         return Emitter(Mortal(self.publisher, calls), schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
 
-    async def _life_of(self, learner: Learner) -> Life:
-        return self.lives.get(learner, FIRST_LIFE)
+    async def _life_of(self, subject: bytes) -> Life:
+        return {SUBJECTS.of(learner): life for learner, life in self.lives.items()}.get(subject, FIRST_LIFE)
