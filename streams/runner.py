@@ -73,7 +73,7 @@ class Runner:
             times.append(one.requested_at)
             if _turn(one) not in turns:
                 turns.add(_turn(one))
-                self._begin(one)
+                await self._begin(one)
         for kind in Kind:
             PRIVACY_UNFINISHED.labels(kind).set(unfinished[kind])
         self._oldest = min(times, default=None)
@@ -90,22 +90,22 @@ class Runner:
     async def _page(self, shard: int, after: OpenRequest | None) -> list[OpenRequest]:
         return await self.waiting.until_served(lambda: self.requests.unfinished(shard, after))
 
-    def _begin(self, one: OpenRequest) -> None:
-        if one.kind in self.jobs and one.key not in self._running and len(self._running) < MAX_RUNNING:
-            task = asyncio.create_task(self._take(one))
-            self._running[one.key] = task
-            task.add_done_callback(lambda _: self._running.pop(one.key))
-
-    async def _take(self, one: OpenRequest) -> None:
+    async def _begin(self, one: OpenRequest) -> None:
+        """Runs a request beside the look, where nobody has it: what others run, or what waits, takes no room here."""
+        if one.kind not in self.jobs or one.key in self._running or len(self._running) >= MAX_RUNNING:
+            return
         holder = str(uuid.uuid4())
         request = await self.waiting.until_served(lambda: self.requests.lease(one.key, holder, self.lease_seconds))
-        if request is None:
-            return
-        run = RequestRun(self.requests, self.emitter, self.waiting, self.jobs[one.kind], holder, request)
+        if request is not None:
+            run = RequestRun(self.requests, self.emitter, self.waiting, self.jobs[one.kind], holder, request)
+            task = self._running[one.key] = asyncio.create_task(self._finish(run))
+            task.add_done_callback(lambda _: self._running.pop(one.key))
+
+    async def _finish(self, run: RequestRun) -> None:
         try:
             await self._while_leased(run)
         except LeaseLost:
-            _log.warning("privacy_lease_lost", kind=one.kind)
+            _log.warning("privacy_lease_lost", kind=run.request.kind)
         except Exception as error:  # noqa: BLE001 - as in `run`
             self.fail(error)
 

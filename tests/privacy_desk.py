@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -183,7 +184,8 @@ class Desk:
     async def look_once(self, calls: Calls) -> None:
         """Runs a worker's runner for one look and what it begins then; it dies where `calls` end."""
         runner = self.runner(calls)
-        await runner._look()
+        with suppress(Killed):
+            await runner._look()
         await asyncio.gather(*runner._running.values(), return_exceptions=True)
 
     def runner(self, calls: Calls) -> Runner:

@@ -9,6 +9,7 @@ from chat.domain.model import Learner, Life
 from chat.domain.privacy import Kind, Request, State
 from chat.errors import BrokerUnavailable, JobFailed, StorageUnavailable
 from chat.privacy.job import Save
+from streams.runner import MAX_RUNNING
 from tests.privacy_desk import LEASE_SECONDS, STEPS, Calls, Desk, NotingJob, PrivacyLog
 from tests.records import uid
 from tests.wait import until_async
@@ -116,6 +117,24 @@ async def test_what_is_no_end_waits_and_says_so(error: Exception, reason: str) -
     await desk.run()
     assert _job(desk).steps_of(1) == list(STEPS)
     assert (desk.request().state, desk.request().reason_code) == (State.COMPLETED, "other")
+    assert desk.failures == []
+
+
+async def test_those_that_wait_or_run_elsewhere_take_no_room() -> None:
+    """However many of the oldest have to wait, or are another worker's, the next one is run."""
+    many = MAX_RUNNING + 1
+    desk, log = Desk(), PrivacyLog()
+
+    def falter(request: Request, _save: Save) -> None:
+        if request.learner_id != f"learner-{many}":
+            raise StorageUnavailable("away")
+
+    desk.jobs = [NotingJob(hooks={"gather": falter})]
+    for number in range(1, many + 1):
+        log.ask("ExportLearnerData", number, learner_id=f"learner-{number}")
+    await desk.take(log.records)
+    await desk.run(lambda: desk.request(many).is_final)
+    assert {desk.request(number).state for number in range(1, many)} == {State.WAITING}
     assert desk.failures == []
 
 
