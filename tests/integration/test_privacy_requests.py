@@ -104,6 +104,12 @@ def test_an_export_is_asked_for_run_and_shown(house: House, worker: WorkerProces
     assert asked["event_id"] == ids[0]
     status = house.chat.run("privacy", "status", "--tenant", "tenant-1", "--learner", "learner-1", "--json")
     assert [(one["request_id"], one["state"]) for one in status.lines] == [(request_id, "completed")]
+    one = house.chat.run("privacy", "status", "--tenant", "tenant-1", "--request", str(request_id))
+    assert [line.split()[-2:] for line in one.out.splitlines()[1:]] == [
+        ["access", "officer-1"],
+        ["completed", "access"],
+    ]
+    assert house.chat.run("privacy", "status", "--tenant", "tenant-2", "--request", str(request_id)).status == 1
     until(lambda: house.unfinished() == 0, what="nothing unfinished")
     assert worker.metric("chat_privacy_requests_total") >= 3
     assert worker.metric("chat_privacy_oldest_unfinished_seconds") == 0

@@ -8,8 +8,11 @@ import pytest
 from chat.domain.events import event_id
 from chat.domain.model import Learner, Life
 from chat.domain.privacy import Kind, State
+from chat.domain.privacy_commands import PRIVACY_TYPES
+from chat.privacy.job import registry
+from streams.bootstrap import _disabled
 from tests.privacy_desk import OFFICER, Calls, Desk, Killed, NotingJob, PrivacyLog
-from tests.records import token, uid
+from tests.records import settings_for_tests, token, uid
 
 LEARNER = Learner("tenant-1", "learner-1")
 ERASED = {LEARNER: Life(alive=False)}
@@ -191,6 +194,17 @@ async def test_what_is_not_done_here_is_disabled_before_it_is_invalid(log: Priva
     await desk.take(log.records)
     assert [code for code, _ in desk.refusals()] == ["disabled", "forbidden"]
     assert desk.request(2).kind is Kind.DELETION
+
+
+@pytest.mark.parametrize(
+    ("enabled", "done"),
+    [(True, {"ExportLearnerData"}), (False, set())],
+    ids=["what-has-a-job", "nothing-at-all"],
+)
+def test_settings_and_jobs_say_what_is_done_here(enabled: bool, done: set[str]) -> None:  # noqa: FBT001 - pytest gives it
+    """A kind without a job is never promised, and PRIVACY_ENABLED=false switches off those that have one."""
+    disabled = _disabled(settings_for_tests(privacy_enabled=enabled), registry(NotingJob(Kind.EXPORT)))
+    assert set(PRIVACY_TYPES) - disabled == done
 
 
 async def test_what_is_no_privacy_command_ends_as_on_the_other_topic(log: PrivacyLog, desk: Desk) -> None:
