@@ -67,6 +67,10 @@ class Life(NamedTuple):
         """Whether a command at this position may act in it."""
         return self.alive and position > self.since
 
+    def is_of(self, learner: LearnerId) -> bool:
+        """Whether it is this very life, and not over."""
+        return self.alive and self.generation == learner.generation
+
     def of(self, learner: Learner) -> LearnerId:
         """The learner in this life."""
         return LearnerId(*learner, self.generation)
