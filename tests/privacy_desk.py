@@ -19,7 +19,7 @@ from streams.memory import Memory
 from streams.privacy_way import PrivacyWay
 from streams.runner import Runner
 from streams.waiting import Waiting
-from tests.records import PARTITIONS, Log, Sent, token, uid, verifier
+from tests.records import PARTITIONS, SEAL, Log, Sent, token, uid, verifier
 from tests.wait import until_async
 from tests.way import MemoryPublisher
 
@@ -217,7 +217,7 @@ class Desk:
     def _way(self, calls: Calls) -> PrivacyWay:
         waiting = Waiting()
         intake = Intake(Mortal(self.kept, calls), self._life_of, waiting, SUBJECTS, b"k" * 32, epoch=1)  # type: ignore[arg-type]
-        gate = Gate(verifier(), PARTITIONS, self.disabled)
+        gate = Gate(verifier(), PARTITIONS, SEAL, self.disabled)
         return PrivacyWay(gate, intake, self._emitter(calls), waiting, lambda: None)
 
     def _emitter(self, calls: Calls) -> Emitter:
