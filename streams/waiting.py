@@ -31,7 +31,7 @@ class Waiting:
         try:
             return await call()
         except Transient as error:
-            server = _server(error)
+            server = server_of(error)
         self._change(server, +1)
         _log.warning("waiting_for_server", server=server)
         try:
@@ -66,7 +66,8 @@ class Waiting:
         WAITING.labels(server).set(self._waiters[server])
 
 
-def _server(error: Transient) -> str:
+def server_of(error: Transient) -> str:
+    """The name of the server that is away."""
     if isinstance(error, KeysUnavailable):
         return "jwks"
     return "cassandra" if isinstance(error, StorageUnavailable) else "kafka"

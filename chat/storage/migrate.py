@@ -18,13 +18,14 @@ from typing import NamedTuple
 from cassandra import InvalidRequest
 
 from chat.errors import MigrationFailed, SchemaMismatch, StorageRefused, StorageUnavailable
+from chat.privacy.subject import SECRET as SUBJECT
 from chat.settings import Settings
 from chat.storage.cql_script import statements
 from chat.storage.migration_lock import MigrationLock
 from chat.storage.session import FAULTS, Connection
 
 FOLDER = Path(__file__).parents[2] / "cassandra" / "migrations"
-SECRETS = ("command_digest", "cursor", "internal_commands")
+SECRETS = ("command_digest", "cursor", "internal_commands", SUBJECT)
 SECRET_BYTES = 32
 AGREEMENT_SECONDS = 60.0
 """How long the nodes may take to agree on a schema."""
