@@ -14,6 +14,7 @@ from chat.errors import (
     BadInput,
     BadToken,
     Forbidden,
+    KeyStoreUnavailable,
     KeysUnavailable,
     NotVisible,
     StorageUnavailable,
@@ -86,6 +87,11 @@ async def _on_storage(_request: Request, error: Exception) -> Response:
     return problem(503, "unavailable", "the store does not answer; try again", headers={"retry-after": "1"})
 
 
+async def _on_key_store(_request: Request, error: Exception) -> Response:
+    _log.warning("keys_away", reason=str(error))
+    return problem(503, "unavailable", "the keys of content cannot be had; try again", headers={"retry-after": "5"})
+
+
 async def _on_keys(_request: Request, error: Exception) -> Response:
     _log.warning("jwks_away", reason=str(error))
     return problem(503, "unavailable", "the keys of tokens cannot be had; try again", headers={"retry-after": "5"})
@@ -111,5 +117,6 @@ _HANDLERS = {
     RequestValidationError: _on_validation,
     StorageUnavailable: _on_storage,
     KeysUnavailable: _on_keys,
+    KeyStoreUnavailable: _on_key_store,
     HTTPException: _on_http,
 }

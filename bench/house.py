@@ -17,6 +17,7 @@ from chat.servers.free_port import free_port
 from chat.settings import Settings, load
 from chat.storage import migrate
 from chat.storage.cassandra_store import CassandraStore
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.session import Connection
 from chat.storage.writes import ThreadWrite
 from chat.topic_specs import Topic
@@ -69,7 +70,8 @@ async def _furnish(settings: Settings) -> None:
     await topics.apply(settings)
     connection = await Connection.open(settings)
     try:
-        store = await CassandraStore.open(connection, lambda _tenant: 1)
+        keys = await LearnerKeys.open(connection, settings, writes=True)
+        store = await CassandraStore.open(connection, keys, lambda _tenant: 1)
         threads = [_thread(one) for workload in WORKLOADS for one in places(workload)]
         for start in range(0, len(threads), AT_ONCE):
             await store.commit(threads[start : start + AT_ONCE])

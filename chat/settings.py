@@ -99,6 +99,9 @@ class Settings(BaseSettings):
 
     privacy_enabled: bool = Field(default=True, description="export and erasure")
     message_encryption: bool = Field(default=True, description="seal content and metadata under each learner's key")
+    kek_folder: Path = Field(
+        Path(".chat/keys"), description="key-encryption keys of learners' keys: mode 0700, its files 0600"
+    )
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")

@@ -8,6 +8,7 @@ from chat.domain.verdict import Limits
 from chat.settings import Settings
 from chat.storage import migrate
 from chat.storage.cassandra_store import CassandraStore
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
 from chat.tokens import TokenVerifier
@@ -53,7 +54,8 @@ async def build(settings: Settings, servers: Servers, waiting: Waiting) -> Worke
 
 async def command_way(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Way:
     """How a chunk of commands goes."""
-    rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, settings.retention_seconds))
+    keys = await waiting.until_served(lambda: LearnerKeys.open(servers.connection, settings, writes=True))
+    rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, keys, settings.retention_seconds))
     secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
     limits = Limits(settings.max_messages_per_thread)
     judge = Judge(rows, waiting, limits, secret, servers.epoch)

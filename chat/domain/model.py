@@ -33,12 +33,51 @@ class Status(IntEnum):
     DELETED = 2
 
 
+class Learner(NamedTuple):
+    """One learner of one tenant, through all lives."""
+
+    tenant_id: str
+    learner_id: str
+
+
 class LearnerId(NamedTuple):
     """One learner's life in one tenant: the first part of every partition key."""
 
     tenant_id: str
     learner_id: str
     generation: int
+
+    @property
+    def learner(self) -> Learner:
+        """Whose life it is."""
+        return Learner(self.tenant_id, self.learner_id)
+
+
+class Life(NamedTuple):
+    """The latest life of a learner: an erasure ends it, and an enrolment begins the next.
+
+    A command whose position is `since` or less does not belong to it.
+    """
+
+    generation: int = FIRST_GENERATION
+    alive: bool = True
+    since: int = 0
+
+    def holds(self, position: int) -> bool:
+        """Whether a command at this position may act in it."""
+        return self.alive and position > self.since
+
+    def is_of(self, learner: LearnerId) -> bool:
+        """Whether it is this very life, and not over."""
+        return self.alive and self.generation == learner.generation
+
+    def of(self, learner: Learner) -> LearnerId:
+        """The learner in this life."""
+        return LearnerId(*learner, self.generation)
+
+
+FIRST_LIFE = Life()
+"""Of a learner about whom nothing is kept yet."""
 
 
 class ThreadKey(NamedTuple):

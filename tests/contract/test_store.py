@@ -13,6 +13,7 @@ from chat.domain.verdict import Remembered
 from chat.settings import Settings
 from chat.storage import store as store_module
 from chat.storage.cassandra_store import CassandraStore
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.memory import MemoryStore
 from chat.storage.session import Connection
 from chat.storage.store import Store
@@ -38,7 +39,8 @@ async def store(where: Settings | None) -> AsyncIterator[Store]:
         return
     connection = await Connection.open(where)
     try:
-        yield await CassandraStore.open(connection, lambda _tenant: 365 * DAY)
+        keys = await LearnerKeys.open(connection, where, writes=True)
+        yield await CassandraStore.open(connection, keys, lambda _tenant: 365 * DAY)
     finally:
         await connection.close()
 

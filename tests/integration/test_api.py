@@ -25,6 +25,7 @@ from chat.servers.free_port import free_port
 from chat.settings import Settings
 from chat.storage.cassandra_store import CassandraStore
 from chat.storage.history import Place
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.reads import HistoryReader
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
@@ -87,10 +88,16 @@ async def ready(client: ApiClient, status: int = 200) -> None:
     await until_async(answers, 60, f"/health/ready answering {status}")
 
 
+async def store_of(connection: Connection, settings: Settings, retention: int) -> CassandraStore:
+    """The worker's store; `retention` in seconds."""
+    keys = await LearnerKeys.open(connection, settings, writes=True)
+    return await CassandraStore.open(connection, keys, lambda _tenant: retention)
+
+
 async def _fill(settings: Settings) -> None:
     """Writes what the worker would."""
     connection = await Connection.open(settings)
-    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
+    store = await store_of(connection, settings, 10 * YEAR)
     await write(store, KEY, [message_at(seq) for seq in range(1, LENGTH + 1)])
     await connection.close()
 
@@ -150,7 +157,7 @@ async def test_what_one_holds_is_not_sent_again(client: ApiClient, house: Settin
     """304 for a thread and a message, until it is written anew, though in the same millisecond."""
     key = key_of(2)
     connection = await Connection.open(house)
-    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
+    store = await store_of(connection, house, 10 * YEAR)
     await write(store, key, [message_at(1, 2)])
     path = f"/api/v1/threads/{key.thread_id}"
     one = f"{path}/messages/{uid(2, 1)}"
@@ -182,7 +189,7 @@ async def test_a_cursor_of_one_process_is_good_in_another(client: ApiClient, hou
 async def test_a_learner_may_have_more_threads_than_the_driver_gives_at_once(house: Settings) -> None:
     """Of 5,100 threads of one learner, the last are where the list ends."""
     connection = await Connection.open(house)
-    store = await CassandraStore.open(connection, lambda _tenant: YEAR)
+    store = await store_of(connection, house, YEAR)
     learner = key_of(1, learner="busy").learner
     times = [(NOW + number // 2) * 1000 for number in range(5_100)]
     threads = [
@@ -193,7 +200,7 @@ async def test_a_learner_may_have_more_threads_than_the_driver_gives_at_once(hou
     for start in range(0, len(rows), 50):
         await store.write_list(rows[start : start + 50])
     listed = sorted((Place(one.active_at, one.thread_id) for one in threads), key=lambda one: one.rank)
-    history = await HistoryReader.open(connection)
+    history = await HistoryReader.open(connection, await LearnerKeys.open(connection, house, writes=False))
     for start in (0, 5_000):
         found = await history.threads(learner, 100, listed[start - 1] if start else None)
         assert [one.thread_id for one in found] == [one.thread_id for one in listed[start : start + 100]]

@@ -108,7 +108,7 @@ class OracleRun:
             *outcomes.check(self.expected, found),
             *outcomes.check_order(self.expected, said, overlapping=overlapping),
             *outcomes.check_commits(self.commits.samples, self.expected, found),
-            *stored.check(model, dump),
+            *stored.check(model, dump, self.settings.kek_folder),
             *served.check(model, self.settings),
             *self.events.findings,
         ]
