@@ -27,7 +27,7 @@ _HEAD = 2
 class DataKey:
     """One version (1 … 255) of the key of a learner's life; `key` has 32 bytes.
 
-    Nonces are pseudo-random: NIST SP 800-38D allows 2^32 of them under one key, more cells than a learner will ever have.
+    Nonces are pseudo-random: NIST SP 800-38D allows 2^32 of them under one key, more cells than a learner ever has.
     """
 
     __slots__ = ("_aead", "_head", "_life", "_nonces", "version")

@@ -95,6 +95,7 @@ class CassandraStore:
         self._keys.forget(learner)
 
     async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
+        await self._know(key.learner for key in keys)
         statement = self._reads[_SELECT_THREAD]
         answers = await self._connection.execute_all((statement, _thread_values(key)) for key in keys)
         return {
@@ -111,6 +112,7 @@ class CassandraStore:
     async def find_commands(
         self, wanted: Mapping[LearnerId, Collection[str]]
     ) -> dict[tuple[LearnerId, str], Remembered]:
+        await self._know(wanted)
         questions = [
             (learner, shard, ids)
             for learner, command_ids in wanted.items()
@@ -146,6 +148,7 @@ class CassandraStore:
         return bool(row.applied) or (row.learner_id, row.generation) == (learner.learner_id, learner.generation)
 
     async def read_messages(self, wanted: Collection[MessageKey]) -> dict[MessageKey, Message]:
+        await self._know(key.learner for key, _ in wanted)
         statement = self._reads[_SELECT_MESSAGE]
         answers = await self._connection.execute_all(
             (statement, (*_thread_values(key), bucket_of(seq), seq)) for key, seq in wanted
@@ -220,9 +223,13 @@ class CassandraStore:
         await self._write(rows)
         await self._write([self._rows.purge_ids(key, thread.write_time)])
 
+    async def _know(self, learners: Iterable[LearnerId]) -> None:
+        """Returns when what these lives sealed can be opened."""
+        await self._keys.find({one.learner for one in learners})
+
     async def _hold(self, learners: Iterable[LearnerId]) -> None:
         """Returns when these lives have keys to seal with: made now, where nothing was ever sealed."""
-        await self._keys.make([one.learner for one in learners])
+        await self._keys.make({one.learner for one in learners})
 
     async def _write(self, rows: Iterable[Row]) -> None:
         await self._connection.execute_all((batch, None) for batch in self._batcher.batches(rows))

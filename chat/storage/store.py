@@ -51,7 +51,7 @@ class Store(Protocol):
     """
 
     async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:
-        """Each one's latest life, as it was a minute ago at most. To be asked before anything else of a learner."""
+        """Each one's latest life, as it was a minute ago at most."""
         ...
 
     def forget_life(self, learner: Learner) -> None:
