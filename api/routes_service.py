@@ -29,7 +29,7 @@ def features(settings: Settings) -> dict[str, bool]:
         "rate_limiting": settings.enable_rate_limiting,
         "message_retention": True,
         "privacy": False,
-        "message_encryption": False,
+        "message_encryption": settings.message_encryption,
         "content_moderation": False,
         "streaming": False,
     }

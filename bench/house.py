@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import tempfile
 import time
 import uuid
 
@@ -43,6 +45,7 @@ def build(addresses: Addresses) -> Settings:
         "METRICS_PORT": str(free_port()),
         "JWT_SECRET_KEY": "a secret of the benchmark, 32 bytes long at least",
         "JWT_JWKS_URL": "",
+        "KEK_FOLDER": tempfile.mkdtemp(prefix="chat-bench-keys-"),
         "LOG_LEVEL": "INFO",
     }
     settings = load()
@@ -54,6 +57,7 @@ def build(addresses: Addresses) -> Settings:
 def clear(settings: Settings) -> None:
     """Gives the disk back."""
     asyncio.run(_drop(settings))
+    shutil.rmtree(settings.kek_folder)
 
 
 def _delete_topics(settings: Settings) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import pytest
 
+from chat.domain.commands import CreateThread
 from chat.domain.model import FIRST_LIFE, Learner, Life, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
 from chat.servers.embedded import Addresses
@@ -87,7 +88,7 @@ class InCassandra:
 async def _write(store: Store, key: ThreadKey) -> None:
     thread = Thread(key.thread_id, shown_thread().details, Status.LIVE, 1, 1, 1, NOW * 1000, NOW * 1000, NOW)
     message = MessageWrite(key, _message(), NOW * 1000)
-    remembered = Remembered(5, b"d" * 16, 1, '["{}", 1]')
+    remembered = Remembered(CreateThread.kind, b"d" * 16, 1, '["{}", 1]')
     await store.claim(key)
     await store.write_messages([message], [CommandWrite(key.learner, uid(3, 1), remembered, NOW * 1000, NOW)])
     await store.commit([ThreadWrite(key, thread, [message], details=True)])
