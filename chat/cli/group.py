@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 MODULES: Mapping[str, str] = {
     name: f"chat.cli.{name}"
-    for name in ("up", "servers", "topics", "migrate", "worker", "api", "token", "send", "tail", "schemas")
+    for name in ("up", "servers", "topics", "migrate", "worker", "api", "token", "send", "tail", "schemas", "privacy")
 }
 """Every module has its command, or group of commands, in `app`."""
 

@@ -20,7 +20,7 @@ from chat.privacy.key_folder import KeyFolder
 from chat.privacy.subject import SECRET, Subjects
 from chat.settings import Settings
 from chat.storage.key_epochs import Epochs, EpochState, current_epoch
-from chat.storage.lives import KeptLife, Lives, WrappedKey
+from chat.storage.lives import KeptLife, LifeKey, Lives, WrappedKey
 from chat.storage.migrate import service_secret
 from chat.storage.sealing import Cells, lost
 from chat.storage.session import Connection
@@ -61,13 +61,13 @@ class KeyTools:
         subjects = Subjects(await service_secret(connection, SECRET))
         return cls(connection, await Lives.open(connection), subjects, keys, settings.message_encryption)
 
-    async def unwrap(self, learner: LearnerId, key: WrappedKey) -> bytes:
+    async def unwrap(self, whose: LifeKey, key: WrappedKey) -> bytes:
         """The data key itself. Raises `KeyStoreUnavailable` or `KeyStoreUnfit`."""
-        return await self.keys.unwrap(key.epoch, key.wrapped, self._bound(learner, key.version))
+        return await self.keys.unwrap(key.epoch, key.wrapped, _bound(whose, key.version))
 
-    async def wrap(self, learner: LearnerId, epoch: str, key: bytes, version: int) -> WrappedKey:
+    async def wrap(self, whose: LifeKey, epoch: str, key: bytes, version: int) -> WrappedKey:
         """The data key as it may lie in the table."""
-        return WrappedKey(version, epoch, await self.keys.wrap(epoch, key, self._bound(learner, version)))
+        return WrappedKey(version, epoch, await self.keys.wrap(epoch, key, _bound(whose, version)))
 
     async def current(self) -> str:
         """The epoch that wraps now."""
@@ -76,23 +76,22 @@ class KeyTools:
             raise KeyStoreUnfit("no epoch of key-encryption keys was ever opened here: run `chat migrate`")
         return epoch
 
-    async def rewrap(self, learner: LearnerId, before: WrappedKey, epoch: str) -> bool:
+    async def rewrap(self, whose: LifeKey, before: WrappedKey, epoch: str) -> bool:
         """Wraps a key under another epoch; False where somebody else was faster, or the life has ended.
 
         A key whose epoch was destroyed was never used, for see above: another takes its place.
         """
-        key, version = await self._key_or_new(learner, before)
-        after = await self.wrap(learner, epoch, key, version)
-        return await self.lives.set_key(self.subjects.of(learner.learner), learner.generation, after, before.epoch)
+        key, version = await self._key_or_new(whose, before)
+        return await self.lives.set_key(whose, await self.wrap(whose, epoch, key, version), before.epoch)
 
-    async def _key_or_new(self, learner: LearnerId, before: WrappedKey) -> tuple[bytes, int]:
+    def life_key(self, learner: LearnerId) -> LifeKey:
+        """Where a life is kept."""
+        return LifeKey(self.subjects.of(learner.learner), learner.generation)
+
+    async def _key_or_new(self, whose: LifeKey, before: WrappedKey) -> tuple[bytes, int]:
         if (await Epochs.load(self.connection)).state_of(before.epoch) is EpochState.DESTROYED:
             return new_key(), before.version + 1
-        return await self.unwrap(learner, before), before.version
-
-    def _bound(self, learner: LearnerId, version: int) -> str:
-        subject = self.subjects.of(learner.learner)
-        return bound(subject.hex(), str(learner.generation), str(version))
+        return await self.unwrap(whose, before), before.version
 
 
 class LearnerKeys:
@@ -194,7 +193,7 @@ class LearnerKeys:
             behind = [(learner, key) for _, learner, key in keyed if key.epoch != epoch]
             if not behind:
                 return
-            await asyncio.gather(*(self._tools.rewrap(*one, epoch) for one in behind))
+            await asyncio.gather(*(self._tools.rewrap(self._tools.life_key(one), key, epoch) for one, key in behind))
             again = [learner.learner for learner, _ in behind]
             kept.update(zip(again, await self._read(again), strict=True))
 
@@ -202,7 +201,7 @@ class LearnerKeys:
         life, wrapped = (kept.life, kept.key) if kept else (FIRST_LIFE, None)
         if wrapped is None:  # who was erased may be enrolled at any moment
             return Held(life, Cells(None, sealed=False), until if life.alive else 0.0)
-        key = await self._tools.unwrap(life.of(learner), wrapped)
+        key = await self._tools.unwrap(self._tools.life_key(life.of(learner)), wrapped)
         data_key = DataKey(key, wrapped.version, life.of(learner))
         return Held(life, Cells(data_key, sealed=self._tools.sealed), until)
 
@@ -220,11 +219,15 @@ class LearnerKeys:
 
     async def _begin(self, learner: Learner, life: Life, epoch: str) -> None:
         """Makes a key; whoever was faster, their key counts."""
-        wrapped = await self._tools.wrap(life.of(learner), epoch, new_key(), 1)
-        subject = self._tools.subjects.of(learner)
-        if not await self._tools.lives.begin(subject, life, wrapped):
-            await self._tools.lives.set_key(subject, life.generation, wrapped, None)
+        whose = self._tools.life_key(life.of(learner))
+        wrapped = await self._tools.wrap(whose, epoch, new_key(), 1)
+        if not await self._tools.lives.begin(whose.subject, life, wrapped):
+            await self._tools.lives.set_key(whose, wrapped, None)
         self.forget(learner)
+
+
+def _bound(whose: LifeKey, version: int) -> str:
+    return bound(whose.subject.hex(), str(whose.generation), str(version))
 
 
 def _lacks_key(held: Held) -> bool:

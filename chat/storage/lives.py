@@ -4,13 +4,17 @@ transactions only.
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
 from chat.domain.model import FIRST_LIFE, Life
 from chat.storage.session import Connection
 
+PAGE = 500
+"""Lives that are read together."""
+
+_FIRST_TOKEN = -(2**63)
 _READ = """SELECT generation, state, version, epoch, wrapped, since, ended FROM learner_keys WHERE subject = ?
     LIMIT 1"""
 _BEGIN = """INSERT INTO learner_keys (subject, generation, state, version, epoch, wrapped, since, made_at)
@@ -22,7 +26,9 @@ _END = """UPDATE learner_keys SET state = ?, version = null, epoch = null, wrapp
 _END_UNBEGUN = """INSERT INTO learner_keys (subject, generation, state, since, made_at, destroyed_at)
     VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS"""
 _FENCE = "UPDATE learner_keys SET ended = ? WHERE subject = ? AND generation = ? IF state = ? AND ended = null"
-_ALL = (_READ, _BEGIN, _SET_KEY, _END, _END_UNBEGUN, _FENCE)
+_PAGE = f"""SELECT token(subject) AS place, subject, generation, state, version, epoch, wrapped, since, ended
+    FROM learner_keys WHERE token(subject) >= ? PER PARTITION LIMIT 1 LIMIT {PAGE}"""
+_ALL = (_READ, _PAGE, _BEGIN, _SET_KEY, _END, _END_UNBEGUN, _FENCE)
 
 
 class State(IntEnum):
@@ -30,6 +36,13 @@ class State(IntEnum):
 
     LIVE = 1
     DESTROYED = 2
+
+
+class LifeKey(NamedTuple):
+    """Where a life is kept: the learner's subject (see `chat.privacy.subject`), and the generation."""
+
+    subject: bytes
+    generation: int
 
 
 class WrappedKey(NamedTuple):
@@ -71,17 +84,26 @@ class Lives:
         answers = await self._connection.execute_all((statement, (subject,)) for subject in subjects)
         return [_kept(rows[0]) if rows else None for rows in answers]
 
+    async def every(self) -> AsyncIterator[list[tuple[LifeKey, KeptLife]]]:
+        """The latest life of every learner, page by page; one may come twice."""
+        place, last = _FIRST_TOKEN, None
+        while place != last:
+            rows = await self._connection.execute(self._prepared[_PAGE], (place,))
+            yield [(LifeKey(row.subject, row.generation), _kept(row)) for row in rows]
+            # From the last one's token on, which others may share.
+            last, place = place, rows[-1].place if len(rows) == PAGE else place
+
     async def begin(self, subject: bytes, life: Life, key: WrappedKey | None) -> bool:
         """Begins a life; False where one of that generation was begun, or ended, before."""
         version, epoch, wrapped = key or (None, None, None)
         values = (subject, life.generation, State.LIVE, version, epoch, wrapped, life.since, _now())
         return await self._apply(_BEGIN, *values)
 
-    async def set_key(self, subject: bytes, generation: int, key: WrappedKey, before: str | None) -> bool:
+    async def set_key(self, whose: LifeKey, key: WrappedKey, before: str | None) -> bool:
         """Gives a living life a key in the place of one of the epoch `before` (None: of none); False where that is not
         how it is.
         """
-        return await self._apply(_SET_KEY, *key, subject, generation, State.LIVE, before)
+        return await self._apply(_SET_KEY, *key, *whose, State.LIVE, before)
 
     async def end(self, subject: bytes, generation: int) -> None:
         """Ends a life and destroys its key; nothing where it has ended. One that was never begun never begins."""

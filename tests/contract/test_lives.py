@@ -53,7 +53,7 @@ class InMemory:
 
     async def write(self, key: ThreadKey) -> None:
         await _write(self.store, key)
-        await self.history.put_thread(key, shown_thread(1, 1))
+        await self.history.put_thread(key, shown_thread(int(key.thread_id[-12:], 16), 1))
         await self.history.put_message(key, message_at(1))
 
     async def end(self, learner: Learner, generation: int) -> None:

@@ -89,7 +89,7 @@ async def test_the_table_holds_no_key_and_no_id(tools: KeyTools, learner: Learne
     wrapped = (await tools.lives.read([subject]))[0]
     assert wrapped is not None
     assert wrapped.key is not None
-    key = await tools.unwrap(FIRST_LIFE.of(learner), wrapped.key)
+    key = await tools.unwrap(tools.life_key(FIRST_LIFE.of(learner)), wrapped.key)
     assert key not in row.wrapped
     assert b"hello" not in cell
 

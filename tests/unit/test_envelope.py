@@ -1,7 +1,7 @@
 """Sealed cells: they open where they were sealed, and nowhere else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.domain.model import LearnerId
@@ -16,6 +16,7 @@ PLACE = ("content", "thread-1", "message-1")
 TEXTS = st.text(st.characters(codec="utf-8"))
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_cell_opens_to_its_text(text: str) -> None:
     """Letter by letter, whatever they are."""
@@ -61,6 +62,7 @@ def test_a_cell_opens_nowhere_else(learner: LearnerId, version: int, place: tupl
         DataKey(KEY, version, learner).open(cell, *place)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 46), st.integers(1, 255))
 def test_a_changed_byte_is_noticed(at: int, change: int) -> None:
     """Whichever byte it is, a cell that was tampered with does not open."""
@@ -104,6 +106,7 @@ def test_what_is_lost_opens_for_nobody() -> None:
         second.open(first.seal("hello", *PLACE), *PLACE)
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS), st.lists(TEXTS))
 def test_no_two_lists_are_bound_alike(one: list[str], other: list[str]) -> None:
     """Only equal lists give equal additional data."""
