@@ -149,6 +149,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _sealed_events(self) -> Self:
+        if self.event_content == "sealed" and not self.message_encryption:
+            raise ValueError("EVENT_CONTENT: can be `sealed` with MESSAGE_ENCRYPTION=true only")
+        return self
+
+    @model_validator(mode="after")
     def _production(self) -> Self:
         if self.environment is not Environment.PRODUCTION:
             return self

@@ -15,6 +15,7 @@ from chat.tokens import TokenVerifier
 from streams.app import WorkerApp, make_app
 from streams.apply import Judge
 from streams.authorise import Gate
+from streams.content import PlainContent, SealedContent
 from streams.emit import Emitter
 from streams.lane import CommandWay, Way
 from streams.lanes import Lanes
@@ -60,5 +61,6 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     limits = Limits(settings.max_messages_per_thread)
     judge = Judge(rows, waiting, limits, secret, servers.epoch)
     publisher = Publisher(lambda: app.producer, waiting)
-    emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions)
+    content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PlainContent()
+    emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions, content)
     return CommandWay(Gate(servers.verifier, servers.partitions), judge, rows, emitter, waiting)

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import schemas
-from chat.domain.events import Event
 from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
+from streams.content import Content, PlainContent, Said
 from streams.publish import Outgoing, Publisher
 from streams.records import DeadLetter, Record, Refusal
 from streams.work import Work
 
 _CONTINUED = ("correlation-id", "traceparent")
 Headers = list[tuple[str, bytes]]
+
+
+PLAIN = PlainContent()
 
 
 class Destination(NamedTuple):
@@ -32,12 +35,14 @@ class Emitter:
     publisher: Publisher
     format: schemas.Format
     partitions: int
+    content: Content = PLAIN
 
     async def emit(self, work: Work) -> None:
         """Returns when Kafka has all of it; order in each partition is the log's."""
         batches: defaultdict[Destination, list[Outgoing]] = defaultdict(list)
-        for record, event in work.events:
-            batches[Destination(Topic.EVENTS, record.partition)].append(self._event(record, event))
+        said = await self.content.say([event for _, event in work.events])
+        for (record, _), one in zip(work.events, said, strict=True):
+            batches[Destination(Topic.EVENTS, record.partition)].append(self._event(record, one))
         for letter in work.dead_letters:
             batches[Destination(Topic.DEAD_LETTER, letter.record.partition)].append(_dead_letter(letter))
         for refusal in sorted(work.refusals, key=_offset):
@@ -54,9 +59,10 @@ class Emitter:
     async def _publish(self, destination: Destination, records: Sequence[Outgoing]) -> None:
         await self.publisher.publish(destination.topic, destination.partition, records)
 
-    def _event(self, record: Record, event: Event) -> Outgoing:
+    def _event(self, record: Record, said: Said) -> Outgoing:
+        event = said.event
         value = schemas.encode(event.type, event.fields, self.format)
-        return Outgoing(event.key.encode(), value, record.timestamp, _continued(record))
+        return Outgoing(event.key.encode(), value, record.timestamp, [*_continued(record), *said.headers])
 
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record

@@ -131,6 +131,11 @@ class LearnerKeys:
             found.update(await self.find(lacking))
         return found
 
+    async def sealing(self, learners: Collection[Learner]) -> dict[Learner, tuple[LearnerId, Cells]]:
+        """Each one's latest life and its cells, with a key; such as nobody can open, where it is over."""
+        lives = {one: (held.life.of(one), held) for one, held in (await self.make(learners)).items()}
+        return {one: (life, held.cells if held.life.alive else lost(life)) for one, (life, held) in lives.items()}
+
     def readable(self, learner: LearnerId) -> Cells:
         """The cells of a life that was just asked for. Raises `KeyStoreUnavailable` where it is over by now."""
         held = self._held.get(learner.learner)

@@ -20,6 +20,7 @@ from chat.storage.key_epochs import Epochs, open_epoch
 from chat.storage.learner_keys import KeyTools, LearnerKeys
 from chat.storage.migrate import migrate
 from chat.storage.session import Connection
+from tests.clean_house import clean_house, drop_keyspace
 from tests.conftest import StartWorker
 from tests.keyspace import keyspace
 from tests.records import settings_for_tests
@@ -254,7 +255,7 @@ async def test_migrating_makes_one_epoch_for_ever(own: Settings) -> None:
     await connection.close()
 
 
-async def test_in_production_the_folder_must_be_there(servers: Addresses, tmp_path: Path) -> None:
+def test_in_production_the_folder_must_be_there(servers: Addresses, tmp_path: Path) -> None:
     """Somebody has to decide where the keys lie, and who may read them."""
     folder = tmp_path / "keys"
     with keyspace(servers, message_encryption=False) as settings:
@@ -262,27 +263,36 @@ async def test_in_production_the_folder_must_be_there(servers: Addresses, tmp_pa
             update={"environment": Environment.PRODUCTION}
         )
         with pytest.raises(KeyStoreUnfit, match="KEK_FOLDER"):
-            await migrate(production)
+            asyncio.run(migrate(production))
         KeyFolder.make(folder)
-        await migrate(production)
+        asyncio.run(migrate(production))
     assert len(_names(folder)) == 1
 
 
 @pytest.mark.parametrize("loss", ["folder", "file", "other"])
-async def test_without_the_right_key_nothing_starts(own: Settings, loss: str, start_worker: StartWorker) -> None:
+def test_without_the_right_key_nothing_starts(
+    servers: Addresses, loss: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
     """Neither worker nor migration makes a second epoch where the first one's key is lost."""
-    _lose(own.kek_folder, loss)
-    left = _names(own.kek_folder)
+    house = clean_house(servers, kek_folder=tmp_path / "keys")
+    _lose(house.kek_folder, loss)
+    left = _names(house.kek_folder)
     with pytest.raises(KeyStoreUnfit):
-        await migrate(own)
-    worker = await asyncio.to_thread(start_worker, own)
-    assert await asyncio.to_thread(worker.exit_status) == 74
+        asyncio.run(migrate(house))
+    worker = start_worker(house)
+    assert worker.exit_status() == 74
     (said,) = worker.said("worker_ended")
     assert said["error"] == "KeyStoreUnfit"
-    connection = await Connection.open(own)
-    assert len((await Epochs.load(connection)).known) == 1
-    assert _names(own.kek_folder) == left
+    assert asyncio.run(_epochs(house)) == 1
+    assert _names(house.kek_folder) == left
+    drop_keyspace(house)
+
+
+async def _epochs(settings: Settings) -> int:
+    connection = await Connection.open(settings)
+    known = (await Epochs.load(connection)).known
     await connection.close()
+    return len(known)
 
 
 def _lose(folder: Path, loss: str) -> None:

@@ -53,12 +53,10 @@ async def seal_all(tools: KeyTools, some: list[Learner]) -> dict[Learner, bytes]
     return {one: keys.writable(FIRST_LIFE.of(one)).seal(one.learner_id, *PLACE) for one in some}
 
 
-async def readable(settings: Settings, cells: Mapping[Learner, bytes]) -> bool:
+async def readable(settings: Settings, tools: KeyTools, cells: Mapping[Learner, bytes]) -> bool:
     """Whether a process that starts now opens every cell."""
-    connection = await Connection.open(settings)
-    keys = LearnerKeys(await KeyTools.open(connection, settings), writes=False)
+    keys = LearnerKeys(await KeyTools.open(tools.connection, settings), writes=False)
     found = await keys.find(list(cells))
-    await connection.close()
     return all(found[one].cells.open(cell, *PLACE) == one.learner_id for one, cell in cells.items())
 
 
@@ -82,7 +80,7 @@ async def test_after_it_a_backup_opens_nothing(settings: Settings, tools: KeyToo
     rotated = await rotate(tools)
     assert (rotated.rewrapped, rotated.destroyed) == (3, [before])
     assert files(settings.kek_folder) == {rotated.epoch}
-    assert await readable(settings, cells)
+    assert await readable(settings, tools, cells)
     fresh = await KeyTools.open(tools.connection, settings)
     for learner, key in backup.items():
         whose = tools.life_key(FIRST_LIFE.of(learner))
@@ -103,7 +101,7 @@ async def test_what_was_erased_stays_erased(settings: Settings, tools: KeyTools)
     assert kept is not None
     assert not kept.life.alive
     assert kept.key is None
-    assert await readable(settings, {living: cells[living]})
+    assert await readable(settings, tools, {living: cells[living]})
 
 
 async def test_more_lives_than_a_page_holds(
@@ -118,7 +116,7 @@ async def test_more_lives_than_a_page_holds(
     assert (await rotate(small)).rewrapped == 7
     cells |= await seal_all(small, learners(16))
     assert (await rotate(small)).rewrapped == 23
-    assert await readable(settings, cells)
+    assert await readable(settings, tools, cells)
 
 
 class Crash(BaseException):
@@ -174,14 +172,14 @@ async def test_broken_off_anywhere_it_is_finished_by_the_next_run(
         known = {one.name for one in (await Epochs.load(tools.connection)).known}
         if not await crashed(tools, calls, monkeypatch):
             break
-        assert await readable(settings, cells)
+        assert await readable(settings, tools, cells)
         cells |= await seal_all(tools, learners(1))
         rotated = await rotate(await KeyTools.open(tools.connection, settings))
         epochs = await Epochs.load(tools.connection)
         assert [one.name for one in epochs.readable] == [rotated.epoch]
         assert len({one.name for one in epochs.known} - known) == 1
         assert files(settings.kek_folder) & {one.name for one in epochs.known} == {rotated.epoch}
-        assert await readable(settings, cells)
+        assert await readable(settings, tools, cells)
     assert calls > 7, "an epoch made and opened, three keys at least, an epoch noted and destroyed"
 
 
@@ -192,7 +190,7 @@ async def test_two_rotations_at_once_leave_one_key(settings: Settings, tools: Ke
     assert all(not isinstance(one, BaseException) or isinstance(one, KeyStoreUnfit) for one in ended)
     rotated = await rotate(tools)
     assert files(settings.kek_folder) == {rotated.epoch}
-    assert await readable(settings, cells)
+    assert await readable(settings, tools, cells)
 
 
 async def test_the_service_writes_while_epochs_end(settings: Settings, tools: KeyTools) -> None:
@@ -212,7 +210,7 @@ async def test_the_service_writes_while_epochs_end(settings: Settings, tools: Ke
     done.set()
     await asyncio.gather(*writing)
     assert len(cells) > 30
-    assert await readable(settings, cells)
+    assert await readable(settings, tools, cells)
 
 
 async def test_a_key_that_was_never_used_gives_way(settings: Settings, tools: KeyTools) -> None:
@@ -227,7 +225,7 @@ async def test_a_key_that_was_never_used_gives_way(settings: Settings, tools: Ke
     key = await wrapped_key(tools, learner)
     assert (key.version, key.epoch) == (2, await tools.current())
     assert cells[learner] != DataKey(bytes(32), 1, FIRST_LIFE.of(learner)).seal(learner.learner_id, *PLACE)
-    assert await readable(settings, cells)
+    assert await readable(settings, tools, cells)
 
 
 async def test_from_the_command_line(settings: Settings, tools: KeyTools, tmp_path: Path) -> None:
@@ -240,4 +238,4 @@ async def test_from_the_command_line(settings: Settings, tools: KeyTools, tmp_pa
     epoch, after = said.pop("epoch"), files(settings.kek_folder)
     assert said == {"rewrapped": 2, "destroyed": list(before)}
     assert after == {epoch}
-    assert await readable(settings, cells)
+    assert await readable(settings, tools, cells)
