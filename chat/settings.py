@@ -102,6 +102,11 @@ class Settings(BaseSettings):
     kek_folder: Path = Field(
         Path(".chat/keys"), description="key-encryption keys of learners' keys: mode 0700, its files 0600"
     )
+    vault_addr: str = Field("", description="set: the transit engine of this Vault, instead of KEK_FOLDER")
+    vault_token: str = Field("", repr=False, description="with VAULT_ADDR")
+    vault_namespace: str = Field("", description="with VAULT_ADDR, where Vault has namespaces")
+    vault_cacert: Path | None = Field(None, description="PEM file of the authorities that signed Vault")
+    vault_transit_mount: str = Field("transit", description="where Vault's transit engine is mounted")
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")

@@ -3,6 +3,8 @@
 Whoever has a backup of the wrapped keys alone can open nothing, and nothing at all once the epoch's key is destroyed.
 """
 
+import secrets
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -38,6 +40,11 @@ class KeyEncryption(Protocol):
     async def destroy(self, epoch: str) -> None:
         """The end of an epoch's key; nothing where it is gone already."""
         ...
+
+
+def epoch_name() -> str:
+    """A name for an epoch that no other has, in whichever keyspace; it tells when the epoch began."""
+    return f"{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime())}-{secrets.token_hex(4)}"
 
 
 async def check_value(keys: KeyEncryption, epoch: str) -> bytes:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.envelope import KEY_BYTES, NONCE_BYTES, bound
+from chat.privacy.kek import epoch_name
 
 OWNER_ONLY = 0o600
 OWNER_ONLY_FOLDER = 0o700
@@ -39,7 +40,7 @@ class KeyFolder:
 
     async def new_epoch(self) -> str:
         self._require_private_folder()
-        epoch = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+        epoch = epoch_name()
         descriptor = os.open(self._file(epoch), os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))

@@ -16,7 +16,7 @@ from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life
 from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.envelope import DataKey, bound, new_key
 from chat.privacy.kek import KeyEncryption, require_fitting
-from chat.privacy.key_folder import KeyFolder
+from chat.privacy.key_store import key_store
 from chat.privacy.subject import SECRET, Subjects
 from chat.settings import Settings
 from chat.storage.key_epochs import Epochs, EpochState, current_epoch
@@ -53,7 +53,7 @@ class KeyTools:
     @classmethod
     async def open(cls, connection: Connection, settings: Settings) -> Self:
         """Raises `KeyStoreUnfit` where the key-encryption keys are not this keyspace's, and `StorageUnavailable`."""
-        keys = KeyFolder(settings.kek_folder)
+        keys = key_store(settings)
         epochs = await Epochs.load(connection)
         if epochs.current is None and settings.message_encryption:
             raise KeyStoreUnfit("no epoch of key-encryption keys was ever opened here: run `chat migrate`")

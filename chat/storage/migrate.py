@@ -19,9 +19,9 @@ from cassandra import InvalidRequest
 
 from chat.errors import MigrationFailed, SchemaMismatch, StorageRefused, StorageUnavailable
 from chat.privacy.kek import KeyEncryption, check_value, require_fitting
-from chat.privacy.key_folder import KeyFolder
+from chat.privacy.key_store import key_store, prepare
 from chat.privacy.subject import SECRET as SUBJECT
-from chat.settings import Environment, Settings
+from chat.settings import Settings
 from chat.storage.cql_script import statements
 from chat.storage.key_epochs import Epochs, open_epoch
 from chat.storage.migration_lock import MigrationLock
@@ -215,9 +215,8 @@ async def _make_secrets(connection: Connection) -> None:
 
 async def _make_keys(connection: Connection, settings: Settings) -> None:
     """Opens the first epoch of key-encryption keys. It never makes another where that one's key is not at hand."""
-    if settings.environment is not Environment.PRODUCTION:
-        KeyFolder.make(settings.kek_folder)
-    keys = KeyFolder(settings.kek_folder)
+    prepare(settings)
+    keys = key_store(settings)
     if (await Epochs.load(connection)).current is None:
         await _open_first_epoch(connection, keys)
     epochs = await Epochs.load(connection)
