@@ -184,7 +184,7 @@ async def test_broken_off_anywhere_it_is_finished_by_the_next_run(
         rotated = await rotate(await KeyTools.open(tools.connection, settings))
         # Only where nothing was left to do for it, it is a rotation of its own.
         assert await names(tools) - known == {*begun, rotated.epoch}
-        assert (rotated.epoch in begun) == (begun != set() and left != begun)
+        assert (rotated.epoch in begun) == (begun not in (set(), left))
         assert [one.name for one in (await Epochs.load(tools.connection)).readable] == [rotated.epoch]
         assert files(settings.kek_folder) & await names(tools) == {rotated.epoch}
         assert await readable(settings, tools, cells)
