@@ -72,39 +72,40 @@ class VaultServer:
         return 200, {"plaintext": base64.b64encode(plain).decode()}
 
 
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    vault: VaultServer
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        read = self.rfile.read(int(self.headers.get("content-length") or 0))
+        assert self.path.startswith("/v1/transit/")
+        path = self.path.removeprefix("/v1/transit/")
+        body = json.loads(read) if read else {}
+        status, data = self.vault.answer(self.command, path, self.headers.get("x-vault-token"), body)
+        told = b"" if status == 204 else json.dumps({"data": data} if data else {"errors": ["no"]}).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: what is asked is no news."""
+
+
 @contextmanager
 def vault_server() -> Iterator[VaultServer]:
     """One on a port of its own, until the block ends."""
     vault = VaultServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._serve()
-
-        def do_POST(self) -> None:
-            self._serve()
-
-        def do_DELETE(self) -> None:
-            self._serve()
-
-        def _serve(self) -> None:
-            read = self.rfile.read(int(self.headers.get("content-length") or 0))
-            assert self.path.startswith("/v1/transit/")
-            path = self.path.removeprefix("/v1/transit/")
-            body = json.loads(read) if read else {}
-            status, data = vault.answer(self.command, path, self.headers.get("x-vault-token"), body)
-            told = b"" if status == 204 else json.dumps({"data": data} if data else {"errors": ["no"]}).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(told)))
-            self.end_headers()
-            self.wfile.write(told)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: what is asked is no news."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"vault": vault}))
     vault.address = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
