@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format bench lock clean
+.PHONY: help install run test soak lint format docs bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -37,6 +37,11 @@ lint: install ## ruff, mypy, import-linter
 format: install ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: install ## write what the README, .env.example and docs/openapi.yaml say of the code
+	$(BIN)/python -m chat.cli.env_example > .env.example
+	$(BIN)/python -m chat.cli.readme_tables README.md
+	$(BIN)/chat openapi docs/openapi.yaml
 
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench

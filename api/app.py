@@ -2,11 +2,11 @@
 
 from fastapi import FastAPI
 
-from api import cors, openapi, problems, routes_messages, routes_service, routes_threads
+from api import cors, docs_page, openapi, problems, routes_messages, routes_service, routes_threads
 from api.client_address import ClientAddress
 from api.cursor import Cursors
 from api.health import Health
-from api.middleware import Observed, SecurityHeaders, Unfailing
+from api.middleware import HeadAsGet, Observed, SecurityHeaders, Unfailing
 from api.rate_limit import RateLimit
 from api.read_side import ReadSide
 from api.request_count import RequestCount, storage_at
@@ -19,22 +19,31 @@ def create_app(
     settings: Settings, history: History, verifier: TokenVerifier, health: Health, cursors: Cursors
 ) -> FastAPI:
     """The read side over these parts. Raises `BadSetting` where CORS_ORIGINS, REDIS_URL or TRUSTED_PROXIES is wrong."""
+    app = described_app()
+    app.state.read_side = ReadSide(settings, history, verifier, health, cursors)
+    problems.install(app)
+    _add_layers(app, settings)
+    return app
+
+
+def described_app() -> FastAPI:
+    """The routes and their description, with nothing behind them: no setting changes what the API looks like."""
     app = FastAPI(
         title="AIVO chat",
-        description="Reads what the chat service keeps. Commands go through Kafka.",
+        description=openapi.DESCRIPTION,
         version=routes_service.service_version(),
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        openapi_tags=openapi.TAGS,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         # Its logs would hold what callers sent.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.read_side = ReadSide(settings, history, verifier, health, cursors)
-    for routes in (routes_service, routes_threads, routes_messages):
+    for routes in (routes_service, routes_threads, routes_messages, docs_page):
         app.include_router(routes.router)
-    problems.install(app)
     openapi.describe(app)
-    _add_layers(app, settings)
     return app
 
 
@@ -48,3 +57,4 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
     cors.let_in(app, settings.cors_origins)
     app.add_middleware(Observed)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadAsGet)

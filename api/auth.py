@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
+from api.parameters import check_names
 from api.read_side import read_side
 from chat.domain.identifiers import is_uuid
 from chat.domain.model import ThreadKey
@@ -14,20 +15,27 @@ from chat.errors import Forbidden, KeysUnavailable, NotVisible, TokenInvalid
 from chat.storage.history import History
 from chat.tokens import TokenVerifier, Verified
 
+SCHEME = """A JWT with `user_id` (or `sub`), `tenant_id`, `learner_scope`, `role` and `exp`. `permissions`, where it is
+there, counts instead of the role's. A tenant's token sees that tenant alone."""
+
 
 class Caller(SecurityBase):
     """The dependency that gives a request's caller, who must have `permission` whatever it asks for."""
 
     def __init__(self, permission: Permission) -> None:
-        self.model = HTTPBearer(bearerFormat="JWT")
+        self.model = HTTPBearer(bearerFormat="JWT", description=SCHEME)
         self.scheme_name = "token"
         self._permission = permission
 
     async def __call__(self, request: Request) -> Principal:
-        """Raises `TokenInvalid`, `TokenExpired` or `Forbidden`, and `KeysUnavailable` where nobody can tell."""
+        """Raises `TokenInvalid`, `TokenExpired` or `Forbidden`, and `KeysUnavailable` where nobody can tell.
+
+        To whom the door is open the query's names are checked, before any rule of its values: `BadInput`.
+        """
         verified = await _verified(read_side(request).verifier, _bearer(request))
         if self._permission not in verified.principal.permissions:
             raise Forbidden(f"the token lacks the permission {self._permission}")
+        check_names(request)
         return verified.principal
 
 

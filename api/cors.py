@@ -27,5 +27,9 @@ def let_in(app: FastAPI, origins: Sequence[str]) -> None:
     if origins:
         # A token is no cookie: a page must have it to send it, so no credentials are allowed.
         app.add_middleware(
-            CORSMiddleware, allow_origins=origins, allow_methods=["GET"], allow_headers=SENT, expose_headers=READ
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "HEAD"],
+            allow_headers=SENT,
+            expose_headers=READ,
         )

@@ -4,10 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.parameters import UUID
+from api.problem_codes import ProblemCode
+
 _Time = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", examples=["2026-01-15T10:30:00.000Z"])
 ]
-_Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+_Uuid = Annotated[str, Field(pattern=UUID)]
 _Cursor = Annotated[str | None, Field(description="null where nothing is left that way")]
 
 
@@ -24,16 +27,16 @@ class Thread(_Document):
     created_by: str
     created_at: _Time
     updated_at: _Time
-    last_seq: int
+    last_seq: Annotated[int, Field(ge=0, description="the newest message's seq; 0 where there is none yet")]
     last_activity_at: _Time
-    read_seq: Annotated[int, Field(description="the caller's own mark; 0 if there is none")]
-    unread: int
+    read_seq: Annotated[int, Field(ge=0, description="the caller's own mark; 0 if there is none")]
+    unread: Annotated[int, Field(ge=0, description="messages behind the caller's mark")]
 
 
 class Message(_Document):
     message_id: _Uuid
     thread_id: _Uuid
-    seq: Annotated[int, Field(description="1, 2, 3 … in the thread, with no gap")]
+    seq: Annotated[int, Field(ge=1, description="1, 2, 3 … in the thread, with no gap")]
     sender_id: str
     content: Annotated[str | None, Field(description="null in the husk of a deleted message")]
     message_type: Literal["text", "image", "file", "audio", "video", "system"]
@@ -53,12 +56,12 @@ class MessagePage(_Document):
     items: list[Message]
     next_cursor: _Cursor
     prev_cursor: _Cursor
-    last_seq: int
+    last_seq: Annotated[int, Field(ge=0, description="the thread's newest message's seq")]
 
 
 class Complaint(_Document):
-    field: str
-    rule: str
+    field: Annotated[str, Field(description="the parameter; `query` where there is no such parameter")]
+    rule: Annotated[str, Field(description="what it must be")]
 
 
 class Problem(_Document):
@@ -67,9 +70,9 @@ class Problem(_Document):
     type: str
     title: str
     status: int
-    detail: str
-    code: str
-    errors: list[Complaint] | None = None
+    detail: Annotated[str, Field(description="a sentence that never repeats what was sent")]
+    code: ProblemCode
+    errors: Annotated[list[Complaint], Field(default_factory=list, description="with status 400 only")]
 
 
 class Readiness(_Document):
@@ -85,7 +88,7 @@ class Liveness(_Document):
 class Service(_Document):
     service: str
     version: str
-    features: dict[str, bool]
+    features: Annotated[dict[str, bool], Field(description="what is on and what is off, by name")]
 
 
 def conditional(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
@@ -93,7 +96,11 @@ def conditional(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     return documented(model) | {304: {"description": "The caller holds it already: `If-None-Match` has its `ETag`"}}
 
 
-def documented(model: type[BaseModel], *more: int) -> dict[int | str, dict[str, Any]]:
+def documented(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """What a route of the history answers, for the description: its success, and its problems by status."""
-    problems = sorted({401, 403, 404, 429, 503, *more})
-    return {200: {"model": model}, **{status: {"model": Problem} for status in problems}}
+    return {200: {"model": model}} | problems(*(code.status for code in ProblemCode))
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems by status, for the description."""
+    return {status: {"model": Problem} for status in statuses}

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from api.problem_codes import ProblemCode
 from chat.errors import (
     BadInput,
     BadToken,
@@ -22,35 +23,47 @@ from chat.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="aivo-chat"'
 
-_CODES = {404: "not_found", 405: "method_not_allowed"}
+NOTHING_HERE = "there is nothing here that this token may see"
+RULE_BROKEN = "the request breaks a rule"
+READ_ONLY = "this API only reads; commands go through Kafka"
+STORE_AWAY = "the store does not answer; try again"
+KEYS_AWAY = "the keys of tokens cannot be had; try again"
+CONTENT_KEYS_AWAY = "the keys of content cannot be had; try again"
+OUR_FAULT = "the service failed; the fault is not the request's"
+
+Complaints = Sequence[Mapping[str, str]]
+
 _log = structlog.get_logger()
 
 
-def problem(
-    status: int, code: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] = {}
-) -> Response:
-    """A problem's answer; its title is the status' own phrase."""
-    body: dict[str, Any] = {
+def body(code: ProblemCode, detail: str, errors: Complaints = ()) -> dict[str, Any]:
+    """A problem as JSON has it; its title is the status' own phrase."""
+    told = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
+        "title": HTTPStatus(code.status).phrase,
+        "status": code.status,
         "detail": detail,
         "code": code,
     }
-    if errors:
-        body["errors"] = errors
-    return Response(orjson.dumps(body), status, {"cache-control": "no-store", **headers}, MEDIA_TYPE)
+    return told | ({"errors": errors} if errors else {})
+
+
+def problem(code: ProblemCode, detail: str, *, errors: Complaints = (), headers: Mapping[str, str] = {}) -> Response:
+    """A problem's answer, which nobody keeps."""
+    content = orjson.dumps(body(code, detail, errors))
+    return Response(content, code.status, {"cache-control": "no-store", **headers}, MEDIA_TYPE)
 
 
 def not_found() -> Response:
     """The one answer for what is not there and for what the caller may not see."""
-    return problem(404, "not_found", "there is nothing here that this token may see")
+    return problem(ProblemCode.NOT_FOUND, NOTHING_HERE)
 
 
 def unexpected() -> Response:
     """The answer after an error of ours; what it was stands in the log alone."""
-    return problem(500, "internal", "the service failed; the fault is not the request's")
+    return problem(ProblemCode.INTERNAL, OUR_FAULT)
 
 
 def install(app: FastAPI) -> None:
@@ -59,13 +72,15 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-async def _on_token(_request: Request, error: Exception) -> Response:
-    code = "token_expired" if isinstance(error, TokenExpired) else "unauthenticated"
-    return problem(401, code, str(error), headers={"www-authenticate": 'Bearer realm="aivo-chat"'})
+async def _on_token(request: Request, error: Exception) -> Response:
+    """RFC 6750 §3.1: only a request that brought something is told that it is wrong."""
+    challenge = CHALLENGE + (', error="invalid_token"' if "authorization" in request.headers else "")
+    code = ProblemCode.TOKEN_EXPIRED if isinstance(error, TokenExpired) else ProblemCode.UNAUTHENTICATED
+    return problem(code, str(error), headers={"www-authenticate": challenge})
 
 
 async def _on_forbidden(_request: Request, error: Exception) -> Response:
-    return problem(403, "forbidden", str(error))
+    return problem(ProblemCode.FORBIDDEN, str(error))
 
 
 async def _on_not_visible(_request: Request, _error: Exception) -> Response:
@@ -84,29 +99,28 @@ async def _on_validation(_request: Request, error: Exception) -> Response:
 
 async def _on_storage(_request: Request, error: Exception) -> Response:
     _log.warning("cassandra_away", reason=str(error))
-    return problem(503, "unavailable", "the store does not answer; try again", headers={"retry-after": "1"})
+    return problem(ProblemCode.UNAVAILABLE, STORE_AWAY, headers={"retry-after": "1"})
 
 
 async def _on_key_store(_request: Request, error: Exception) -> Response:
     _log.warning("keys_away", reason=str(error))
-    return problem(503, "unavailable", "the keys of content cannot be had; try again", headers={"retry-after": "5"})
+    return problem(ProblemCode.UNAVAILABLE, CONTENT_KEYS_AWAY, headers={"retry-after": "5"})
 
 
 async def _on_keys(_request: Request, error: Exception) -> Response:
     _log.warning("jwks_away", reason=str(error))
-    return problem(503, "unavailable", "the keys of tokens cannot be had; try again", headers={"retry-after": "5"})
+    return problem(ProblemCode.UNAVAILABLE, KEYS_AWAY, headers={"retry-after": "5"})
 
 
 async def _on_http(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException) or error.status_code == HTTPStatus.NOT_FOUND:
-        return not_found()
-    status = HTTPStatus(error.status_code)
-    code = _CODES.get(status, "refused")
-    return problem(status, code, status.description or status.phrase, headers=error.headers or {})
+    """What the router itself raises: no such path, or another method."""
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return problem(ProblemCode.METHOD_NOT_ALLOWED, READ_ONLY, headers={"allow": "GET, HEAD"})
+    return not_found()
 
 
-def _invalid(complaints: Sequence[Mapping[str, str]]) -> Response:
-    return problem(400, "invalid", "the request breaks a rule", errors=complaints)
+def _invalid(complaints: Complaints) -> Response:
+    return problem(ProblemCode.INVALID, RULE_BROKEN, errors=complaints)
 
 
 _HANDLERS = {

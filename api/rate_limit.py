@@ -4,6 +4,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.client_address import ClientAddress
+from api.problem_codes import ProblemCode
 from api.problems import problem
 from api.request_count import WINDOW_SECONDS, Count, RequestCount
 from chat.metrics import RATE_LIMITED
@@ -30,8 +31,7 @@ class RateLimit:
             return await self._app(scope, receive, _with(headers, send))
         RATE_LIMITED.inc()
         refused = problem(
-            429,
-            "rate_limited",
+            ProblemCode.RATE_LIMITED,
             f"more than {self._count.requests} requests a minute from one address",
             headers=headers | {"retry-after": str(count.seconds)},
         )

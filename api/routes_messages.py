@@ -9,7 +9,7 @@ from api.conditional import unless_held
 from api.cursor import Cursors, Listing, bad_cursor
 from api.documents import Message, MessagePage, conditional, documented
 from api.paging import Page, Step, around, read_page
-from api.parameters import DEFAULT_LIMIT, MAX_SEQ, Cursor, Limit, Seq
+from api.parameters import DEFAULT_LIMIT, MAX_SEQ, AfterSeq, AroundSeq, BeforeSeq, Cursor, Limit, MessageId, ThreadId
 from api.read_side import read_side
 from api.rendering import Json
 from api.rendering import message as render
@@ -47,15 +47,15 @@ class Query(NamedTuple):
         return Step(newer=self.oldest_first, bound=self.seq)
 
 
-@router.get("", response_class=Json, responses=documented(MessagePage, 400))
+@router.get("", response_class=Json, responses=documented(MessagePage))
 async def list_messages(
     request: Request,
     caller: MessageReader,
-    thread_id: str,
+    thread_id: ThreadId,
     *,
-    after_seq: Seq = None,
-    before_seq: Seq = None,
-    around_seq: Seq = None,
+    after_seq: AfterSeq = None,
+    before_seq: BeforeSeq = None,
+    around_seq: AroundSeq = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
@@ -76,7 +76,7 @@ async def list_messages(
 
 
 @router.get("/{message_id}", response_class=Json, responses=conditional(Message))
-async def get_message(request: Request, caller: MessageReader, thread_id: str, message_id: str) -> Response:
+async def get_message(request: Request, caller: MessageReader, thread_id: ThreadId, message_id: MessageId) -> Response:
     """One message, or 304; a deleted one is shown without its content."""
     history = read_side(request).history
     key = await visible_thread(history, caller, thread_id)

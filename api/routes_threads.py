@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth import Caller, visible_thread
 from api.conditional import unless_held
 from api.documents import Thread, ThreadPage, conditional, documented
-from api.parameters import DEFAULT_LIMIT, Cursor, Learner, Limit
+from api.parameters import DEFAULT_LIMIT, Cursor, Learner, Limit, ThreadId
 from api.read_side import read_side
 from api.rendering import Json
 from api.rendering import thread as render
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1/threads", tags=["threads"])
 ThreadReader = Annotated[Principal, Depends(Caller(Permission.THREADS_READ))]
 
 
-@router.get("", response_class=Json, responses=documented(ThreadPage, 400))
+@router.get("", response_class=Json, responses=documented(ThreadPage))
 async def list_threads(
     request: Request, caller: ThreadReader, learner_id: Learner, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Response:
@@ -43,7 +43,7 @@ async def list_threads(
 
 
 @router.get("/{thread_id}", response_class=Json, responses=conditional(Thread))
-async def get_thread(request: Request, caller: ThreadReader, thread_id: str) -> Response:
+async def get_thread(request: Request, caller: ThreadReader, thread_id: ThreadId) -> Response:
     """One thread, with the caller's own read mark, or 304."""
     history = read_side(request).history
     key = await visible_thread(history, caller, thread_id)

@@ -19,6 +19,9 @@ TRIP_RECORDS = Histogram(
 )
 OLDEST_UNFINISHED = Gauge("chat_oldest_unfinished_seconds", "Age of the oldest record that has no outcome yet.")
 WAITING = Gauge("chat_waiting_for_server", "1 while the worker waits for a server that is away.", ["server"])
+EXPIRIES_ASKED = Counter(
+    "chat_expiries_asked_total", "Threads found to hold nothing any more, whose deletion was asked for."
+)
 REBALANCES = Counter("chat_rebalances_total", "Rebalances of the consumer group seen by this worker.")
 ASSIGNED = Gauge("chat_assigned_partitions", "Partitions that this worker owns now.")
 

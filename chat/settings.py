@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")
-    automatic_cleanup: bool = Field(default=True, description="delete what is older than MESSAGE_RETENTION_DAYS")
+    automatic_cleanup: bool = Field(default=True, description="delete threads whose messages have all expired")
     message_retention_days: int = Field(365, ge=1, le=MAX_RETENTION_DAYS, description="of messages and of chat.events")
     message_retention_days_by_tenant: Annotated[dict[str, RetentionDays], NoDecode] = Field(
         default_factory=dict, description='other days for some tenants, as JSON, like {"tenant-1": 90}'

@@ -54,6 +54,12 @@ class WorkerApp(faust.App):
         """True while this worker is a member of its group and knows its partitions."""
         return self._consumer is not None and self.consumer_generation_id > 0 and not self.rebalancing
 
+    @property
+    def owned(self) -> list[int]:
+        """The partitions of the command topic that this worker owns now."""
+        owned = self.consumer.assignment() if self.joined else ()
+        return sorted(tp.partition for tp in owned if tp.topic == Topic.COMMANDS)
+
     def broker_unavailable(self, error: Exception) -> BrokerUnavailable:
         """Kafka's error as ours."""
         return BrokerUnavailable(type(error).__name__)

@@ -10,6 +10,7 @@ from chat.domain.validate import validate
 from chat.domain.verdicts import Code, Refused
 from chat.errors import TokenExpired, TokenInvalid
 from chat.tokens import TokenVerifier
+from streams.internal import INTERNAL, ServiceSeal, service_of
 from streams.records import Admitted, Decoded, Identity, Record, Refusal, header
 
 
@@ -19,10 +20,11 @@ class Gate:
 
     verifier: TokenVerifier
     partitions: int
+    seal: ServiceSeal
 
     def authorise(self, decoded: Decoded) -> Admitted | Refusal:
         """The first check that fails gives the code. Raises `KeysUnavailable`; then `settle` is to be awaited first."""
-        caller = self._caller(decoded.record)
+        caller = self._service(decoded) if decoded.type in INTERNAL else self._caller(decoded.record)
         if isinstance(caller, Refused):
             return Refusal(decoded.record, decoded.identity, caller)
         refused = self._place(decoded, caller) or _permission(decoded, caller) or _limits(decoded)
@@ -48,6 +50,11 @@ class Gate:
         except TokenInvalid as error:
             return Refused(Code.UNAUTHENTICATED, str(error))
         return verified.principal
+
+    def _service(self, decoded: Decoded) -> Principal | Refused:
+        if not self.seal.is_on(decoded.record):
+            return Refused(Code.UNAUTHENTICATED, "type: only the service itself sends this")
+        return service_of(decoded.identity.tenant_id)
 
     def _place(self, decoded: Decoded, caller: Principal) -> Refused | None:
         identity = decoded.identity

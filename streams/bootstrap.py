@@ -8,6 +8,7 @@ from chat.domain.verdict import Limits
 from chat.settings import Settings
 from chat.storage import migrate
 from chat.storage.cassandra_store import CassandraStore
+from chat.storage.idle_threads import IdleThreads
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
@@ -17,6 +18,8 @@ from streams.apply import Judge
 from streams.authorise import Gate
 from streams.content import PlainContent, SealedContent
 from streams.emit import Emitter
+from streams.expire import Expiry
+from streams.internal import SECRET, ServiceSeal
 from streams.lane import CommandWay, Way
 from streams.lanes import Lanes
 from streams.publish import Publisher
@@ -58,9 +61,23 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     keys = await waiting.until_served(lambda: LearnerKeys.open(servers.connection, settings, writes=True))
     rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, keys, settings.retention_seconds))
     secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
-    limits = Limits(settings.max_messages_per_thread)
+    limits = Limits(settings.max_messages_per_thread, settings.retention_seconds)
     judge = Judge(rows, waiting, limits, secret, servers.epoch)
     publisher = Publisher(lambda: app.producer, waiting)
     content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PlainContent()
     emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions, content)
-    return CommandWay(Gate(servers.verifier, servers.partitions), judge, rows, emitter, waiting)
+    gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
+    return CommandWay(gate, judge, rows, emitter, waiting)
+
+
+async def service_seal(servers: Servers, waiting: Waiting) -> ServiceSeal:
+    """What the service's own records are sealed with."""
+    return ServiceSeal(await waiting.until_served(lambda: migrate.service_secret(servers.connection, SECRET)))
+
+
+async def expiry(settings: Settings, servers: Servers, app: WorkerApp) -> Expiry:
+    """Who looks for threads that hold nothing any more."""
+    idle = await app.waiting.until_served(lambda: IdleThreads.open(servers.connection))
+    seal = await service_seal(servers, app.waiting)
+    publisher = Publisher(lambda: app.producer, app.waiting)
+    return Expiry(idle, publisher, app.waiting, seal, settings.retention_seconds, servers.partitions)

@@ -19,8 +19,9 @@ async def purge(rows: Store, emitter: Emitter, waiting: Waiting, deletion: Delet
 
 
 async def _tombstone(rows: Store, emitter: Emitter, deletion: Deletion) -> list[str]:
-    """Tombstones page by page; the users whose marks were found."""
-    users: list[str] = []
+    """Tombstones page by page; the users whose marks there were."""
+    users = sorted(deletion.readers)
+    await emitter.tombstone(deletion.partition, _event_keys(deletion.key, EventKeys([], users)), deletion.time)
     async for page in rows.event_keys(deletion.key):
         users += page.users
         await emitter.tombstone(deletion.partition, _event_keys(deletion.key, page), deletion.time)

@@ -1,4 +1,4 @@
-"""What goes on beside the lanes: the topics must stay those that they were, and the keys of tokens fresh."""
+"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh, empty threads go."""
 
 import asyncio
 
@@ -8,6 +8,7 @@ from chat.settings import Settings
 from chat.storage.session import Connection
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp
+from streams.bootstrap import Servers, expiry
 
 INTERVAL = 1.0
 
@@ -29,5 +30,13 @@ async def watch_keys(verifier: TokenVerifier, app: WorkerApp) -> None:
     """Keeps the keys of tokens fresh; fails the worker with `StorageRefused` where it may not keep them."""
     try:
         await verifier.keep()
+    except Permanent as error:
+        app.fail(error)
+
+
+async def watch_idle(settings: Settings, servers: Servers, app: WorkerApp) -> None:
+    """Has threads deleted that hold nothing any more; fails the worker where it may not look."""
+    try:
+        await (await expiry(settings, servers, app)).keep(lambda: app.owned)
     except Permanent as error:
         app.fail(error)

@@ -73,4 +73,5 @@ class Work:
 
     def _note_deletion(self, one: Admitted, key: ThreadKey, thread: Thread) -> None:
         if thread.status is Status.DELETED:
-            self.deletions[key] = Deletion(key, thread, one.record.timestamp, one.record.partition)
+            readers = frozenset(mark.user_id for mark in self.marks if mark.key == key)
+            self.deletions[key] = Deletion(key, thread, one.record.timestamp, one.record.partition, readers)

@@ -1,7 +1,7 @@
 """A client of the API for tests: over an application in this process, or over HTTP."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 from fastapi import FastAPI
@@ -64,6 +64,17 @@ def make_app(history: History, health: Health | None = None, **settings: Any) ->
     """An application over `history`, without a limit of requests unless `settings` say so."""
     chosen = settings_for_tests(**{"enable_rate_limiting": False, **settings})
     return create_app(chosen, history, TokenVerifier(chosen), health or Health({}), Cursors(secret))
+
+
+class Broken(MemoryHistory):
+    """A history that fails as told."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def owner(self, *_asked: str) -> NoReturn:
+        raise self.error
 
 
 class ApiClient:

@@ -14,9 +14,11 @@ import schemas
 from chat.domain.partition import learner_key, partition_of
 from chat.settings import Settings
 from chat.tokens import TokenVerifier, make_token
+from streams.internal import INTERNAL, ServiceSeal
 
 SECRET = "a secret of the tests, 32 bytes long at least"
 PARTITIONS = 4
+SEAL = ServiceSeal(b"s" * 32)
 NOW = 1_768_473_000_000
 """Broker time of the first record, in milliseconds."""
 
@@ -85,12 +87,13 @@ class Log:
     clock: Any = field(default_factory=lambda: count(NOW))
 
     def send(self, record_type: str, bearer: str | None = None, **fields: Any) -> Sent:
-        """Appends a command; key and partition are its learner's."""
+        """Appends a command; key and partition are its learner's. The service's own is sealed, unless by `bearer`."""
         fields = {"tenant_id": "tenant-1", "learner_id": "learner-1", **fields}
         key = learner_key(fields["tenant_id"], fields["learner_id"]).encode()
         value = json.dumps({"type": record_type, **fields}).encode()
-        headers = (("authorization", b"Bearer " + (bearer or teacher(fields["tenant_id"])).encode()),)
-        return self.append(value, key, partition_of(key, PARTITIONS), headers)
+        given = ("authorization", b"Bearer " + (bearer or teacher(fields["tenant_id"])).encode())
+        header = SEAL.header(value) if record_type in INTERNAL and bearer is None else given
+        return self.append(value, key, partition_of(key, PARTITIONS), (header,))
 
     def append(
         self, value: bytes | None, key: bytes | None, partition: int, headers: tuple[tuple[str, bytes], ...] = ()

@@ -14,7 +14,7 @@ from streams.lane import CommandWay
 from streams.memory import Memory
 from streams.publish import Outgoing
 from streams.waiting import Waiting
-from tests.records import PARTITIONS, Sent, verifier
+from tests.records import PARTITIONS, SEAL, Sent, verifier
 
 
 class MemoryPublisher:
@@ -42,6 +42,7 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     messages_per_thread: int = 1000
+    retention: int = 0
 
     def run(self, records: Sequence[Sent], chunk_size: int = 250) -> None:
         """Takes `records` as a fresh owner would: every partition from its first record on."""
@@ -66,7 +67,8 @@ class World:
 
     def _way(self) -> CommandWay:
         waiting = Waiting()
-        judge = Judge(self.store, waiting, Limits(self.messages_per_thread), b"k" * 32, epoch=1)
+        limits = Limits(self.messages_per_thread, lambda _tenant: self.retention)
+        judge = Judge(self.store, waiting, limits, b"k" * 32, epoch=1)
         emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
-        gate = Gate(verifier(), PARTITIONS)
+        gate = Gate(verifier(), PARTITIONS, SEAL)
         return CommandWay(gate, judge, self.store, emitter, waiting)

@@ -3,7 +3,7 @@
 import json
 import sys
 from enum import EnumMeta
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -15,16 +15,27 @@ HEADER = """\
 """
 
 
+class Variable(NamedTuple):
+    """An environment variable, its default as one would write it, and what it is."""
+
+    name: str
+    default: str
+    said: str
+
+
+def variables() -> list[Variable]:
+    """Every setting, in the order of `Settings`."""
+    return [_variable(name, field) for name, field in Settings.model_fields.items()]
+
+
 def env_example() -> str:
     """The file's text: one line a setting, with its default and what it is."""
-    lines = (_line(name, field) for name, field in Settings.model_fields.items())
-    return HEADER + "\n" + "\n".join(lines) + "\n"
+    return HEADER + "\n" + "\n".join(f"#{name}={default}  # {said}" for name, default, said in variables()) + "\n"
 
 
-def _line(name: str, field: FieldInfo) -> str:
+def _variable(name: str, field: FieldInfo) -> Variable:
     said = "; ".join(part for part in (field.description, _choices(field.annotation)) if part)
-    assigned = f"#{name.upper()}={_value(field.get_default(call_default_factory=True, validated_data={}))}"
-    return f"{assigned}  # {said}" if said else assigned
+    return Variable(name.upper(), _value(field.get_default(call_default_factory=True, validated_data={})), said)
 
 
 def _choices(kind: Any) -> str:

@@ -11,7 +11,20 @@ from typer.core import TyperGroup
 
 MODULES: Mapping[str, str] = {
     name: f"chat.cli.{name}"
-    for name in ("up", "servers", "topics", "migrate", "worker", "api", "token", "send", "tail", "schemas", "privacy")
+    for name in (
+        "up",
+        "servers",
+        "topics",
+        "migrate",
+        "worker",
+        "api",
+        "token",
+        "send",
+        "tail",
+        "schemas",
+        "openapi",
+        "privacy",
+    )
 }
 """Every module has its command, or group of commands, in `app`."""
 

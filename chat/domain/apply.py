@@ -19,13 +19,14 @@ from chat.domain.commands import (
     DeleteMessage,
     DeleteThread,
     EditMessage,
+    ExpireThread,
     MarkRead,
     PostMessage,
     UpdateThread,
 )
 from chat.domain.events import EVENT_OF_COMMAND, event_id
 from chat.domain.message_rules import delete_message, edit_message, post_message
-from chat.domain.thread_rules import create_thread, delete_thread, mark_read, update_thread
+from chat.domain.thread_rules import create_thread, delete_thread, expire_thread, mark_read, update_thread
 from chat.domain.verdict import At, Given, Limits, Verdict
 from chat.domain.verdicts import Code, Refused
 
@@ -56,4 +57,5 @@ _RULES: Mapping[type[Command], Callable[[Any, Given, At, Limits], Verdict]] = {
     EditMessage: edit_message,
     DeleteMessage: delete_message,
     MarkRead: mark_read,
+    ExpireThread: expire_thread,
 }

@@ -36,6 +36,7 @@ COMMAND_PERMISSION: Mapping[str, Permission] = {
     "EditMessage": _P.MESSAGES_WRITE,
     "DeleteMessage": _P.MESSAGES_WRITE,
     "MarkRead": _P.MESSAGES_READ,
+    "ExpireThread": _P.THREADS_DELETE,  # the service's own: no token is ever asked, see `streams.internal`
     "ExportLearnerData": _P.PRIVACY_EXPORT,
     "DeleteLearnerData": _P.PRIVACY_DELETE,
     "EnrolLearner": _P.PRIVACY_DELETE,

@@ -73,9 +73,27 @@ class MarkRead(Command):
     seq: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireThread(Command):
+    """The service's own: nobody has been active in the thread since `active_at` (ms), and it holds nothing any more."""
+
+    kind = 8
+
+    active_at: int
+
+
 TYPES: Mapping[str, type[Command]] = {
     cls.__name__: cls
-    for cls in (CreateThread, PostMessage, UpdateThread, DeleteThread, EditMessage, DeleteMessage, MarkRead)
+    for cls in (
+        CreateThread,
+        PostMessage,
+        UpdateThread,
+        DeleteThread,
+        EditMessage,
+        DeleteMessage,
+        MarkRead,
+        ExpireThread,
+    )
 }
 
 

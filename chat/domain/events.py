@@ -19,6 +19,7 @@ EVENT_OF_COMMAND: Mapping[str, str] = {
     "EditMessage": "CHAT_MESSAGE_UPDATED",
     "DeleteMessage": "CHAT_MESSAGE_DELETED",
     "MarkRead": "CHAT_THREAD_READ",
+    "ExpireThread": "CHAT_THREAD_DELETED",
 }
 
 

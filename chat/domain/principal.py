@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chat.domain.described import Described
+
 
 class Role(StrEnum):
     """The roles a token may carry."""
@@ -15,17 +17,17 @@ class Role(StrEnum):
     SERVICE = "service"
 
 
-class Permission(StrEnum):
+class Permission(Described):
     """What a token may let one do."""
 
-    THREADS_READ = "threads:read"
-    THREADS_WRITE = "threads:write"
-    THREADS_DELETE = "threads:delete"
-    MESSAGES_READ = "messages:read"
-    MESSAGES_WRITE = "messages:write"
-    MESSAGES_MODERATE = "messages:moderate"
-    PRIVACY_EXPORT = "privacy:export"
-    PRIVACY_DELETE = "privacy:delete"
+    THREADS_READ = "threads:read", "list and read threads"
+    THREADS_WRITE = "threads:write", "create and update threads"
+    THREADS_DELETE = "threads:delete", "delete threads"
+    MESSAGES_READ = "messages:read", "read messages and mark them read"
+    MESSAGES_WRITE = "messages:write", "post; edit and delete one's own messages"
+    MESSAGES_MODERATE = "messages:moderate", "delete anybody's message; post `system` messages"
+    PRIVACY_EXPORT = "privacy:export", "export, and fetch the bundle"
+    PRIVACY_DELETE = "privacy:delete", "erase, enrol"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 
-from chat.domain.commands import CreateThread, DeleteThread, MarkRead, UpdateThread
+from chat.domain.commands import CreateThread, DeleteThread, ExpireThread, MarkRead, UpdateThread
 from chat.domain.events import Cause, thread_created, thread_deleted, thread_read, thread_updated
 from chat.domain.model import Details, Status, Thread
 from chat.domain.verdict import (
@@ -11,7 +11,6 @@ from chat.domain.verdict import (
     Given,
     Limits,
     Repeated,
-    Settled,
     Verdict,
     is_past,
     remember,
@@ -65,14 +64,35 @@ def update_thread(command: UpdateThread, given: Given, at: At, _limits: Limits) 
 
 def delete_thread(command: DeleteThread, given: Given, at: At, _limits: Limits) -> Verdict:
     """The end of a thread and of what it held; its id stays taken."""
-    event = thread_deleted(Cause.of(command, at.time), command.thread_id, at.sender)
-    if was_applied(given, at) and given.thread is not None:
-        return Repeated(given.thread, event)
+    return _ended_before(command, given, at) or _end(command, given, at)
+
+
+def expire_thread(command: ExpireThread, given: Given, at: At, limits: Limits) -> Verdict:
+    """The end of a thread in which nobody was active since it was seen to hold nothing, nor within its retention."""
+    ended = _ended_before(command, given, at)
+    if ended is not None:
+        return ended
+    thread = living(given, at)
+    if thread is not None and thread.active_at != command.active_at:
+        return Refused(Code.INVALID, "active_at: somebody was active in the thread since")
+    if thread is not None and at.time < thread.active_at + 1000 * limits.retention(command.tenant_id):
+        return Refused(Code.INVALID, "active_at: the thread is not as old as its messages may become")
+    return _end(command, given, at)
+
+
+def _ended_before(command: DeleteThread | ExpireThread, given: Given, at: At) -> Repeated | None:
+    if not was_applied(given, at) or given.thread is None:
+        return None
+    return Repeated(given.thread, thread_deleted(Cause.of(command, at.time), command.thread_id, at.sender))
+
+
+def _end(command: DeleteThread | ExpireThread, given: Given, at: At) -> Verdict:
     thread = living(given, at)
     if thread is None:
         return THREAD_NOT_FOUND
     nothing = thread.details._replace(title="", metadata="{}", updated_at=at.time)
     after = _changed(thread, at, nothing)._replace(status=Status.DELETED)
+    event = thread_deleted(Cause.of(command, at.time), command.thread_id, at.sender)
     return Applied(after, event, remember(command, given, at))
 
 
@@ -87,8 +107,6 @@ def mark_read(command: MarkRead, given: Given, at: At, _limits: Limits) -> Verdi
     """How far the sender has read: a mark only goes forward, and one behind it is applied and leaves it there."""
     cause = Cause.of(command, at.time)
     if was_applied(given, at) and given.thread is not None and given.earlier is not None:
-        if given.thread.status is Status.DELETED and given.mark is None:
-            return Settled()
         mark, written = json.loads(given.earlier.outcome)
         return Repeated(given.thread, thread_read(cause, command.thread_id, at.sender, mark), written, mark=mark)
     thread = living(given, at)

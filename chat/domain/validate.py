@@ -11,6 +11,7 @@ from chat.domain.commands import (
     DeleteMessage,
     DeleteThread,
     EditMessage,
+    ExpireThread,
     MarkRead,
     PostMessage,
     UpdateThread,
@@ -128,4 +129,5 @@ _RULES: dict[type[Command], Callable[[Any], Complaint | None]] = {
     EditMessage: _edit_message,
     DeleteMessage: _delete_message,
     MarkRead: _mark_read,
+    ExpireThread: _nothing_more,
 }

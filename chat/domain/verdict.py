@@ -1,6 +1,6 @@
 """What is known before a command is judged, and what the judgement says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from chat.domain.commands import Command
@@ -30,9 +30,10 @@ class At(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What of a verdict is the operator's choice. 0 messages: no limit."""
+    """What of a verdict is the operator's choice. 0 messages: no limit; `retention` gives a tenant's seconds."""
 
     messages_per_thread: int
+    retention: Callable[[str], int]
 
 
 class Given(NamedTuple):

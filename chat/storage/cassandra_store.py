@@ -293,7 +293,7 @@ def _thread(key: ThreadKey, row: Any, cells: Cells) -> Thread:
 
 
 def _remembered(row: Any, cells: Cells) -> Remembered:
-    outcome = "" if row.outcome is None else cells.open(row.outcome, "outcome", "", str(row.command_id))
+    outcome = cells.open(row.outcome, "outcome", "", str(row.command_id)) if row.outcome else ""
     return Remembered(row.kind, row.digest, row.position, outcome)
 
 
@@ -304,7 +304,7 @@ def _message(key: ThreadKey, row: Any, cells: Cells) -> Message:
         key.thread_id,
         row.seq,
         row.sender_id,
-        None if row.content is None else cells.open(row.content, "content", key.thread_id, message_id),
+        cells.open(row.content, "content", key.thread_id, message_id) if row.content else None,
         row.message_type,
         None if row.reply_to is None else str(row.reply_to),
         cells.open(row.metadata, "metadata", key.thread_id, message_id),

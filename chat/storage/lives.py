@@ -14,7 +14,6 @@ from chat.storage.session import Connection
 PAGE = 500
 """Lives that are read together."""
 
-_FIRST_TOKEN = -(2**63)
 _READ = """SELECT generation, state, version, epoch, wrapped, since, ended FROM learner_keys WHERE subject = ?
     LIMIT 1"""
 _BEGIN = """INSERT INTO learner_keys (subject, generation, state, version, epoch, wrapped, since, made_at)
@@ -26,9 +25,9 @@ _END = """UPDATE learner_keys SET state = ?, version = null, epoch = null, wrapp
 _END_UNBEGUN = """INSERT INTO learner_keys (subject, generation, state, since, made_at, destroyed_at)
     VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS"""
 _FENCE = "UPDATE learner_keys SET ended = ? WHERE subject = ? AND generation = ? IF state = ? AND ended = null"
-_PAGE = f"""SELECT token(subject) AS place, subject, generation, state, version, epoch, wrapped, since, ended
-    FROM learner_keys WHERE token(subject) >= ? PER PARTITION LIMIT 1 LIMIT {PAGE}"""
-_ALL = (_READ, _PAGE, _BEGIN, _SET_KEY, _END, _END_UNBEGUN, _FENCE)
+_EVERY = """SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys
+    PER PARTITION LIMIT 1"""
+_ALL = (_READ, _EVERY, _BEGIN, _SET_KEY, _END, _END_UNBEGUN, _FENCE)
 
 
 class State(IntEnum):
@@ -75,8 +74,11 @@ class Lives:
     async def open(cls, connection: Connection) -> Self:
         """Prepares every statement."""
         prepared = await asyncio.gather(*map(connection.prepare, _ALL))
-        prepared[0].is_idempotent = True
-        return cls(connection, dict(zip(_ALL, prepared, strict=True)))
+        lives = dict(zip(_ALL, prepared, strict=True))
+        for cql in (_READ, _EVERY):
+            lives[cql].is_idempotent = True
+        lives[_EVERY].fetch_size = PAGE
+        return cls(connection, lives)
 
     async def read(self, subjects: Collection[bytes]) -> list[KeptLife | None]:
         """The latest life of each, in their order; None where nothing is kept."""
@@ -85,13 +87,9 @@ class Lives:
         return [_kept(rows[0]) if rows else None for rows in answers]
 
     async def every(self) -> AsyncIterator[list[tuple[LifeKey, KeptLife]]]:
-        """The latest life of every learner, page by page; one may come twice."""
-        place, last = _FIRST_TOKEN, None
-        while place != last:
-            rows = await self._connection.execute(self._prepared[_PAGE], (place,))
-            yield [(LifeKey(row.subject, row.generation), _kept(row)) for row in rows]
-            # From the last one's token on, which others may share.
-            last, place = place, rows[-1].place if len(rows) == PAGE else place
+        """The latest life of every learner, page by page."""
+        async for page in self._connection.pages(self._prepared[_EVERY], ()):
+            yield [(LifeKey(row.subject, row.generation), _kept(row)) for row in page]
 
     async def begin(self, subject: bytes, life: Life, key: WrappedKey | None) -> bool:
         """Begins a life; False where one of that generation was begun, or ended, before."""

@@ -194,7 +194,7 @@ def _details(cells: Cells, thread_id: str, title: bytes, metadata: bytes, *rest:
 
 def _message(cells: Cells, thread_id: str, *row: Any) -> Message:
     seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
-    shown = None if content is None else cells.open(content, "content", thread_id, message_id)
+    shown = cells.open(content, "content", thread_id, message_id) if content else None
     return Message(
         message_id,
         thread_id,

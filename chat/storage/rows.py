@@ -114,14 +114,14 @@ class Rows:
                 wire.uuid(message_id),
                 wire.text(message.sender_id),
                 wire.text(message.message_type),
-                wire.NULL
+                wire.EMPTY
                 if message.content is None
                 else wire.blob(seal(message.content, "content", key.thread_id, message_id)),
                 wire.blob(seal(message.metadata, "metadata", key.thread_id, message_id)),
-                wire.NULL if message.reply_to is None else wire.uuid(message.reply_to),
+                wire.EMPTY if message.reply_to is None else wire.uuid(message.reply_to),
                 wire.bigint(message.created_at),
                 wire.bigint(message.updated_at),
-                wire.NULL if message.deleted_at is None else wire.bigint(message.deleted_at),
+                wire.EMPTY if message.deleted_at is None else wire.bigint(message.deleted_at),
                 wire.bigint(write_time),
                 wire.integer(ttl),
             )
@@ -161,7 +161,7 @@ class Rows:
             wire.tinyint(remembered.kind),
             wire.blob(remembered.digest),
             wire.bigint(remembered.position),
-            wire.blob(self._cells(learner).seal(outcome, "outcome", "", command_id)) if outcome else wire.NULL,
+            wire.blob(self._cells(learner).seal(outcome, "outcome", "", command_id)) if outcome else wire.EMPTY,
             wire.bigint(write_time),
             wire.integer(ttl),
         )

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import socket
 from collections import deque, namedtuple
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Protocol, Self
 
 from cassandra import (
@@ -129,6 +129,17 @@ class Connection:
             return await asyncio.to_thread(lambda: list(self.session.execute(statement, values)))
         except FAULTS as error:
             raise StorageUnavailable(_brief(error)) from error
+
+    async def pages(self, statement: Any, values: Sequence[Any]) -> AsyncIterator[list[Any]]:
+        """The rows of an answer of any length, page by page; blocks a thread, not the event loop."""
+        try:
+            answer = await asyncio.to_thread(self.session.execute, statement, values)
+            yield answer.current_rows
+            while answer.has_more_pages:
+                await asyncio.to_thread(answer.fetch_next_page)
+                yield answer.current_rows
+        except FAULTS as error:
+            raise _typed(error) from error
 
     async def execute_all(self, statements: Iterable[tuple[Any, Sequence[Any] | None]]) -> list[list[Any]]:
         """Several statements side by side; the first fault is raised when all have ended."""

@@ -13,7 +13,10 @@ from cassandra import ConsistencyLevel
 from cassandra.protocol import BatchMessage, ProtocolHandler
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-NULL = struct.pack(">i", -1)
+EMPTY = struct.pack(">i", 0)
+"""A value of no bytes, which every type may have and the driver reads as None (as b"" where it is a blob). A null would
+be a tombstone, and a page reads them all."""
+
 _LENGTH = struct.Struct(">i")
 _SHORT = struct.Struct(">H")
 _BIGINT = struct.Struct(">iq")

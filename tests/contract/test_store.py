@@ -12,13 +12,12 @@ from chat.domain.model import Details, LearnerId, Message, Status, Thread, Threa
 from chat.domain.verdict import Remembered
 from chat.settings import Settings
 from chat.storage import store as store_module
-from chat.storage.cassandra_store import CassandraStore
-from chat.storage.learner_keys import LearnerKeys
 from chat.storage.memory import MemoryStore
 from chat.storage.session import Connection
 from chat.storage.store import Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
+from tests.stores import store_of
 
 DAY = 86_400
 NOW = int(time.time() * 1000)
@@ -39,8 +38,7 @@ async def store(where: Settings | None) -> AsyncIterator[Store]:
         return
     connection = await Connection.open(where)
     try:
-        keys = await LearnerKeys.open(connection, where, writes=True)
-        yield await CassandraStore.open(connection, keys, lambda _tenant: 365 * DAY)
+        yield await store_of(connection, where, 365 * DAY)
     finally:
         await connection.close()
 

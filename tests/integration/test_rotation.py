@@ -109,8 +109,6 @@ async def test_more_lives_than_a_page_holds(
 ) -> None:
     """Every page is wrapped anew, the last one too, whole or not."""
     monkeypatch.setattr(lives, "PAGE", 7)
-    monkeypatch.setattr(lives, "_PAGE", lives._PAGE.replace("LIMIT 500", "LIMIT 7"))
-    monkeypatch.setattr(lives, "_ALL", (*[one for one in lives._ALL if "LIMIT 500" not in one], lives._PAGE))
     small = replace(tools, lives=await lives.Lives.open(tools.connection))
     cells = await seal_all(small, learners(7))
     assert (await rotate(small)).rewrapped == 7

@@ -24,8 +24,8 @@ class Cells:
     def open(self, row: Row, field: str) -> str | None:
         """The text of a field of a thread or message."""
         cell: bytes | None = row[field]
-        if cell is None or cell[0] == 0:
-            return None if cell is None else cell[1:].decode()
+        if not cell or cell[0] == 0:
+            return cell[1:].decode() if cell else None
         version, nonce, sealed = cell[1], cell[2 : 2 + NONCE], cell[2 + NONCE :]
         life = row["tenant_id"], row["learner_id"], str(row["generation"])
         message_id = str(row.get("message_id") or "")

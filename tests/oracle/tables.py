@@ -51,12 +51,12 @@ class Tables:
         """Loses every row of a table, for a trial of who looks."""
         self._session.execute(f"TRUNCATE {table}")
 
-    def rows(self, table: str) -> list[Row]:
-        """Every row of a table, in the order of its key."""
+    def rows(self, table: str, *more: str) -> list[Row]:
+        """Every row of a table, in the order of its key, with whatever `more` selects."""
         columns = self._tables[table].columns
         key = [one.name for one in self._tables[table].primary_key]
         written = [f"WRITETIME({name}) AS wt_{name}" for name in columns if name not in key]
-        query = f"SELECT {', '.join([*columns, *written])} FROM {table}"
+        query = f"SELECT {', '.join([*columns, *written, *more])} FROM {table}"
         rows = until(lambda: self._answer(query), 60, "an answer of Cassandra")[0]
         return sorted(rows, key=lambda row: [str(row[name]) for name in key])
 

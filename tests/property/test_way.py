@@ -1,5 +1,6 @@
 """Properties of the way of a command, over any log."""
 
+import json
 from contextlib import suppress
 from functools import cache
 from itertools import count
@@ -9,15 +10,16 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from chat.domain.model import Status, ThreadKey
+from schemas.timestamps import to_text
 from streams.publish import Outgoing
-from tests.records import Log, token, uid
+from tests.records import NOW, Log, token, uid
 from tests.way import World
 
 KINDS = ["PostMessage"] * 4 + ["EditMessage", "DeleteMessage"] * 3 + ["MarkRead", "UpdateThread", "CreateThread"]
 # Two tenants of two learners, each with one thread of its own; now and then somebody names another's.
 PEOPLE = [(f"tenant-{tenant}", f"learner-{learner}") for tenant in (1, 2) for learner in (1, 2)]
 COMMANDS = st.tuples(
-    st.sampled_from([*KINDS, *KINDS, "DeleteThread"]),
+    st.sampled_from([*KINDS, *KINDS, "DeleteThread", "ExpireThread"]),
     st.sampled_from(PEOPLE[:1] * 8 + PEOPLE),
     st.one_of(st.none(), st.none(), st.none(), st.integers(1, 6)),  # an earlier command's id, or a new one
     st.one_of(st.none(), st.none(), st.none(), st.integers(1, 3)),  # a thread, or the learner's own
@@ -42,8 +44,19 @@ def _log(commands: Drawn) -> Log:
     for number, (record_type, (tenant, learner), again, thread, message, body, role) in enumerate(commands, start=1):
         ids = {"tenant_id": tenant, "learner_id": learner, "command_id": uid(3, again or number)}
         ids["thread_id"] = uid(1, thread) if thread else _own(learner)
-        log.send(record_type, bearer=_sender(tenant, role), **ids, **_body(record_type, message, body))
+        if record_type == "ExpireThread":
+            log.send(record_type, **ids, active_at=to_text(_last_active(log, ids["thread_id"]) - (message == 1)))
+        else:
+            log.send(record_type, bearer=_sender(tenant, role), **ids, **_body(record_type, message, body))
     return log
+
+
+def _last_active(log: Log, thread_id: str) -> int:
+    """When somebody was active in a thread, if all went well."""
+    active = ("PostMessage", "CreateThread", "UpdateThread")
+    said = [(one.timestamp, json.loads(one.value or b"{}")) for one in log.records]
+    mine = [at for at, fields in said if fields["thread_id"] == thread_id and fields["type"] in active]
+    return max(mine, default=NOW)
 
 
 def _own(learner: str) -> str:
@@ -201,6 +214,12 @@ CHANGED_LATE: Drawn = [
     ("UpdateThread", _FIRST, None, None, 1, "b", "admin"),
     ("DeleteThread", _FIRST, None, None, 1, "a", "admin"),
 ]
+EXPIRED: Drawn = [
+    ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("MarkRead", _FIRST, None, None, 2, "a", "admin"),
+    ("ExpireThread", _FIRST, None, None, 2, "a", "admin"),
+    ("PostMessage", _FIRST, None, None, 2, "a", "admin"),
+]
 
 # In one chunk with what is judged next, although the table did not have the first one's effect yet.
 DELETED_THEN_EDITED: Drawn = [
@@ -231,6 +250,8 @@ def _crashed(log: Log, size: int, life: int) -> World | None:
 @settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(COMMANDS, min_size=8, max_size=16), st.integers(1, 12), st.integers(1, 12))
 @example(CHANGED_LATE, 1, 2)
+@example(EXPIRED, 1, 2)
+@example(EXPIRED, 9, 4)
 @example(DELETED_THEN_EDITED, 4, 5)
 @example(MARKED_THEN_BEHIND, 5, 6)
 def test_a_crash_anywhere_changes_nothing(commands: Drawn, size: int, again: int) -> None:

@@ -48,7 +48,8 @@ async def test_without_a_good_token_nothing_is_shown(
     client.bearer = None
     response = await client.get(path, headers=None if header is None else {"authorization": header})
     assert (response.status_code, response.json()["code"]) == (401, code)
-    assert response.headers["www-authenticate"].startswith("Bearer")
+    challenge = 'Bearer realm="aivo-chat"'
+    assert response.headers["www-authenticate"] == challenge + ("" if header is None else ', error="invalid_token"')
     assert response.headers["content-type"] == "application/problem+json"
 
 

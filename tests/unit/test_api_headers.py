@@ -9,22 +9,11 @@ from hypothesis import strategies as st
 
 from chat.errors import BadSetting, StorageUnavailable
 from chat.storage.memory_reads import MemoryHistory
-from tests.api_client import ApiClient, client_of, key_of, make_app, put_conversation
+from tests.api_client import ApiClient, Broken, client_of, key_of, make_app, put_conversation
 from tests.records import uid
 
 THREAD = f"/api/v1/threads/{uid(1, 1)}"
 SCHOOL = "https://school.example"
-
-
-class Broken(MemoryHistory):
-    """A history that fails as told."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    async def owner(self, *_asked: str) -> Any:
-        raise self.error
 
 
 async def application(**settings: Any) -> ApiClient:
@@ -103,11 +92,42 @@ SECURITY = {
 }
 
 
-async def test_only_docs_load_scripts(client: ApiClient) -> None:
-    """They are a page; all the rest is data."""
-    headers = (await client.get("/docs")).headers
-    assert "content-security-policy" not in headers
-    assert headers["x-frame-options"] == "DENY"
+async def test_docs_run_their_own_scripts_alone(client: ApiClient) -> None:
+    """The page loads nothing but this service's files, holds no script of its own, and is framed by nobody."""
+    page = await client.get("/docs")
+    policy = dict(rule.strip().partition(" ")[::2] for rule in page.headers["content-security-policy"].split(";"))
+    assert (policy["default-src"], policy["script-src"], policy["frame-ancestors"]) == ("'none'", "'self'", "'none'")
+    assert re.findall(r"<script(?: src=\"[^\"]+\")?>([^<]*)</script>", page.text) == ["", ""]
+    linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    kinds = {"docs/swagger-ui.css": "text/css", "docs/swagger-ui-bundle.js": "text/javascript",
+             "docs/start.js": "text/javascript"}  # fmt: skip
+    assert set(linked) == set(kinds)
+    for path, kind in kinds.items():
+        answer = await client.get(f"/{path}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, f"{kind}; charset=utf-8")
+        assert answer.text
+    assert "openapi.json" in (await client.get("/docs/start.js")).text
+
+
+@pytest.mark.parametrize("name", ["redoc.standalone.js", "nothing.js", "..%2fcore.py", "%2e%2e/core.py", ""])
+async def test_docs_give_nothing_else_away(client: ApiClient, name: str) -> None:
+    """Of the files beside them none is served."""
+    assert (await client.get(f"/docs/{name}")).status_code == 404
+
+
+@pytest.mark.parametrize("path", [THREAD, f"{THREAD}/messages", "/", "/health", "/metrics", "/docs", "/openapi.json",
+                                  "/nowhere"])  # fmt: skip
+async def test_head_is_get_without_the_body(client: ApiClient, path: str) -> None:
+    """The same status and headers, and nothing else."""
+    authorization = {"authorization": f"Bearer {client.bearer}", "x-request-id": "abc-1"}
+    got, head = [await client.http.request(method, path, headers=authorization) for method in ("GET", "HEAD")]
+    assert got.content
+    assert head.content == b""
+    assert head.status_code == got.status_code
+    varying = {"content-length"} if path == "/metrics" else set()  # they count the requests
+    assert [one for one in head.headers.items() if one[0] not in varying] == [
+        one for one in got.headers.items() if one[0] not in varying
+    ]
 
 
 @pytest.mark.parametrize(("history", "path", "settings", "status"), [

@@ -261,12 +261,45 @@ async def test_wrong_parameters_are_named(
     assert "<b>" not in response.text
 
 
-async def test_empty_and_unknown_parameters_count_for_nothing(client: ApiClient, history: MemoryHistory) -> None:
-    """`limit=&cursor=` is the first page, and what the service does not know it ignores."""
+async def test_empty_parameters_count_for_nothing(client: ApiClient, history: MemoryHistory) -> None:
+    """`limit=&cursor=` is the first page."""
     await put_conversation(history, KEY, 60)
     plain = await client.json(MESSAGES)
-    assert await client.json(f"{MESSAGES}?limit=&cursor=&after_seq=&colour=blue") == plain
+    assert await client.json(f"{MESSAGES}?limit=&cursor=&after_seq=") == plain
     assert (await client.get(f"{THREADS}?learner_id={LEARNER}&limit=&cursor=")).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "query", "field"), [
+    (MESSAGES, "after_sec=5", "query"),
+    (MESSAGES, "Limit=5", "query"),
+    (MESSAGES, "=5", "query"),
+    (THREADS, f"learner_id={LEARNER}&after_seq=5", "query"),
+    (THREAD, "limit=5", "query"),
+    (f"{MESSAGES}/{uid(2, 1)}", "%3Cb%3E=5", "query"),
+    (MESSAGES, "limit=5&limit=6", "limit"),
+    (MESSAGES, "limit=5&limit=", "limit"),
+    (THREADS, f"learner_id={LEARNER}&learner_id={LEARNER}", "learner_id"),
+])  # fmt: skip
+async def test_no_parameter_is_passed_over(
+    client: ApiClient, history: MemoryHistory, path: str, query: str, field: str
+) -> None:
+    """A misspelt one, one of another path and one that stands twice are 400, after the token and before the thread."""
+    await put_conversation(history, KEY, 2)
+    response = await client.get(f"{path}?{query}")
+    assert (response.status_code, [one["field"] for one in response.json()["errors"]]) == (400, [field])
+    assert "<b>" not in response.text
+    client.bearer = token(permissions=[])
+    assert (await client.get(f"{path}?{query}")).status_code == 403
+
+
+@pytest.mark.parametrize("number", ["5.0", " 5", "+5", "5_0", "\u0665", "1e1", "0x1", "true", "9" * 40])
+async def test_a_number_is_written_in_digits(client: ApiClient, history: MemoryHistory, number: str) -> None:
+    """Nothing that only some languages take for a number counts as one."""
+    await put_conversation(history, KEY, 2)
+    for name in ("limit", "after_seq"):
+        assert (await client.get(MESSAGES, **{name: "5"})).status_code == 200
+        response = await client.get(MESSAGES, **{name: number})
+        assert (response.status_code, response.json()["errors"][0]["field"]) == (400, name)
 
 
 @pytest.mark.parametrize("limit", [1, 200])

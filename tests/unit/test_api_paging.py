@@ -11,6 +11,9 @@ from tests.api_client import key_of, message_at, put_conversation, shown_thread
 KEY = key_of(1)
 LENGTHS = st.integers(0, 60)
 LIMITS = st.integers(1, 20)
+MEANWHILE = st.tuples(st.integers(0, 5), st.integers(0, 12))
+"""Messages posted and messages expired between two pages."""
+
 OLDEST = Step(newer=True, bound=0)
 
 
@@ -93,6 +96,35 @@ async def test_a_page_may_lie_in_two_buckets(bound: int, limit: int) -> None:
     history = await conversation(BUCKET * 2)
     page = await read_page(history, KEY, BUCKET * 2, Step(newer=True, bound=bound), limit)
     assert [message.seq for message in page.items] == list(range(bound + 1, bound + limit + 1))
+
+
+@settings(max_examples=200)
+@given(LENGTHS, LIMITS, st.booleans(), st.lists(MEANWHILE, max_size=20))
+@example(length=10, limit=3, newer=True, meanwhile=[(0, 10), (2, 0)])
+@example(length=10, limit=3, newer=False, meanwhile=[(5, 9)])
+async def test_while_somebody_writes_each_surviving_message_comes_once(
+    length: int,
+    limit: int,
+    newer: bool,  # noqa: FBT001 - Hypothesis draws it
+    meanwhile: list[tuple[int, int]],
+) -> None:
+    """Whatever is posted and expires between two pages: what was there all the time comes once, in order."""
+    history = await conversation(length)
+    last_seq, expired, found = length, 0, list[int]()
+    changes = iter(meanwhile)
+    step: Step | None = OLDEST if newer else Step(newer=False, bound=length + 1)
+    while step is not None:
+        page = await read_page(history, KEY, last_seq, step, limit)
+        seqs = [message.seq for message in page.items]
+        found += seqs if newer else reversed(seqs)
+        step = page.newer if newer else page.older
+        posted, gone = next(changes, (0, 0))
+        for seq in range(last_seq + 1, last_seq + posted + 1):
+            await history.put_message(KEY, message_at(seq))
+        last_seq, expired = last_seq + posted, min(expired + gone, last_seq)
+        await history.expire(KEY, expired)
+    assert found == sorted(set(found), reverse=not newer)
+    assert set(range(expired + 1, length + 1)) <= set(found) <= set(range(1, last_seq + 1))
 
 
 async def test_what_is_not_committed_is_not_shown() -> None:

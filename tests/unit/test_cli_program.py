@@ -32,6 +32,7 @@ SUBCOMMANDS = [
     "tail",
     "schemas",
     "schemas export",
+    "openapi",
 ]
 TOKEN = ("token", "--tenant", "t", "--user", "t-user", "--role", "teacher", "--learner", "a", "--learner", "b")
 
@@ -62,7 +63,7 @@ def test_every_subcommand_says_what_it_does(subcommand: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "subcommand", ["up", "servers", "topics apply", "migrate", "token", "send", "tail", "schemas export"]
+    "subcommand", ["up", "servers", "topics apply", "migrate", "token", "send", "tail", "schemas export", "openapi"]
 )
 def test_what_prints_data_prints_json(subcommand: str) -> None:
     """Every subcommand that prints data has `--json`."""

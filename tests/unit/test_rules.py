@@ -135,7 +135,7 @@ def test_a_deleted_thread_takes_everything_with_it(story: Story, size: int) -> N
 
 @pytest.mark.parametrize("size", [1, 250])
 def test_what_was_deleted_does_not_come_back_with_a_replay(story: Story, size: int) -> None:
-    """Read again from the beginning, a deleted thread's messages are neither said again nor refused."""
+    """A deleted thread's messages are neither said again nor refused, and a mark is not without its tombstone."""
     story.send("MarkRead", seq=2)
     story.send("EditMessage", message_id=uid(2, 1), content="uno")
     story.send("DeleteThread", ADMIN)
@@ -143,7 +143,9 @@ def test_what_was_deleted_does_not_come_back_with_a_replay(story: Story, size: i
     before = len(world.publisher.records("chat.events"))
     world.run(story.log.records, size)
     again = world.publisher.records("chat.events")[before:]
-    assert [one.key for one in again] == [f"tenant-1/learner-1/{THREAD}".encode()] * 2
+    thread, mark = (f"tenant-1/learner-1/{THREAD}{rest}".encode() for rest in ("", "/read/teacher-1"))
+    assert {one.key for one in again} == {thread, mark}
+    assert [one.value is None for one in again if one.key == mark][-1]
     assert world.codes() == []
 
 

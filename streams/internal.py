@@ -1,0 +1,44 @@
+"""The service's own records in the command log, and how a forged one is told from them.
+
+What the service does to a thread by itself goes through the thread's lane as well, so it is a record like any command.
+It carries no token but a seal: a MAC under a secret that only the service's processes can read, in Cassandra. The
+secret never changes, so a record that is read again is judged as it was.
+"""
+
+import hmac
+
+from chat.domain.principal import Permission, Principal, Role
+from streams.records import Record, header
+
+INTERNAL = frozenset({"ExpireThread"})
+"""Types of records that no token lets anybody send."""
+
+SECRET = "internal_commands"  # noqa: S105 - the name of one
+SERVICE = "service:cleanup"
+"""Who did it, as events say."""
+
+_SCHEME = b"Service "
+
+
+def service_of(tenant_id: str) -> Principal:
+    """The service, at work in one tenant."""
+    return Principal(SERVICE, tenant_id, Role.SERVICE, frozenset({Permission.THREADS_DELETE}), None)
+
+
+class ServiceSeal:
+    """Seals values under `secret`, 32 bytes."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def header(self, value: bytes) -> tuple[str, bytes]:
+        """The header that a record of that value needs."""
+        return "authorization", _SCHEME + self._mac(value)
+
+    def is_on(self, record: Record) -> bool:
+        """Whether the service itself wrote the record's value."""
+        found = header(record, "authorization")
+        return len(found) == 1 and hmac.compare_digest(found[0], _SCHEME + self._mac(record.value or b""))
+
+    def _mac(self, value: bytes) -> bytes:
+        return hmac.digest(self._secret, value, "sha256").hex().encode()
