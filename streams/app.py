@@ -60,6 +60,10 @@ class WorkerApp(faust.App):
         owned = self.consumer.assignment() if self.joined else ()
         return sorted(tp.partition for tp in owned if tp.topic == Topic.COMMANDS)
 
+    async def heartbeat(self) -> bool:
+        """True where the group's coordinator takes this worker for a member."""
+        return bool(await self.consumer.heartbeat())
+
     def broker_unavailable(self, error: Exception) -> BrokerUnavailable:
         """Kafka's error as ours."""
         return BrokerUnavailable(type(error).__name__)

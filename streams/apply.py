@@ -77,6 +77,8 @@ class Judge:
         elif isinstance(verdict, Applied):
             work.apply(one, verdict)
             _learn(one, verdict, memory, facts)
+        else:
+            work.settled += 1
 
     def _digest(self, command: Command) -> bytes:
         """A keyed hash of all that a producer said, so that nobody reads a body out of what is remembered."""

@@ -22,6 +22,7 @@ from streams.expire import Expiry
 from streams.internal import SECRET, ServiceSeal
 from streams.lane import CommandWay, Way
 from streams.lanes import Lanes
+from streams.lease import Lease
 from streams.publish import Publisher
 from streams.waiting import Waiting
 
@@ -67,7 +68,7 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PlainContent()
     emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions, content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
-    return CommandWay(gate, judge, rows, emitter, waiting)
+    return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat))
 
 
 async def service_seal(servers: Servers, waiting: Waiting) -> ServiceSeal:

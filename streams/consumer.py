@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import OffsetCommitRequest
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
@@ -61,6 +62,16 @@ class ChunkThread(AIOKafkaConsumerThread):
             return False
         return True
 
+    async def heartbeat(self) -> bool:
+        """True where the coordinator takes this consumer for a member of the present generation."""
+        return await self.call_thread(self._heartbeat)  # type: ignore[no-any-return]
+
+    async def _heartbeat(self) -> bool:
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - aiokafka has no other door
+        if coordinator.generation == OffsetCommitRequest.DEFAULT_GENERATION_ID:
+            return False  # it is about to join; asking now would disturb that
+        return bool(await coordinator._do_heartbeat())  # noqa: SLF001 - as above
+
     async def bounds(self, tps: Iterable[TP]) -> dict[TP, tuple[int | None, int, int]]:
         """For each partition: committed offset or None, first offset in the log, next offset of the log."""
         return await self.call_thread(self._bounds, list(tps))  # type: ignore[no-any-return]
@@ -88,6 +99,10 @@ class ChunkConsumer(Consumer):
 
     def _new_consumer_thread(self) -> ChunkThread:
         return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def heartbeat(self) -> bool:
+        """True where this worker is still a member of its group."""
+        return await self._thread.heartbeat()
 
     # Records in
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,18 +37,23 @@ class Emitter:
     partitions: int
     content: Content = PLAIN
 
+    async def turn_away(self, work: Work) -> None:
+        """Says what has no effect, refusals and dead letters; returns when Kafka has all of it."""
+        batches = self._refusals(work.refusals)
+        for letter in work.dead_letters:
+            batches[Destination(Topic.DEAD_LETTER, letter.record.partition)].append(_dead_letter(letter))
+        await self._publish(batches)
+
     async def emit(self, work: Work) -> None:
-        """Returns when Kafka has all of it; order in each partition is the log's."""
-        batches: defaultdict[Destination, list[Outgoing]] = defaultdict(list)
+        """Says what took effect, and which commands had done so before; returns when Kafka has all of it.
+
+        Order in each partition is the log's.
+        """
+        batches = self._refusals(work.duplicates)
         said = await self.content.say([event for _, event in work.events])
         for (record, _), one in zip(work.events, said, strict=True):
             batches[Destination(Topic.EVENTS, record.partition)].append(self._event(record, one))
-        for letter in work.dead_letters:
-            batches[Destination(Topic.DEAD_LETTER, letter.record.partition)].append(_dead_letter(letter))
-        for refusal in sorted(work.refusals, key=_offset):
-            destination, outgoing = self._refusal(refusal)
-            batches[destination].append(outgoing)
-        await asyncio.gather(*(self._publish(*batch) for batch in batches.items()))
+        await self._publish(batches)
 
     async def tombstone(self, partition: int, keys: Sequence[str], time: int) -> None:
         """Puts a Kafka tombstone for each key on the events; `time` in milliseconds."""
@@ -56,8 +61,16 @@ class Emitter:
             records = [Outgoing(key.encode(), None, time, []) for key in keys]
             await self.publisher.publish(Topic.EVENTS, partition, records)
 
-    async def _publish(self, destination: Destination, records: Sequence[Outgoing]) -> None:
-        await self.publisher.publish(destination.topic, destination.partition, records)
+    async def _publish(self, batches: Mapping[Destination, Sequence[Outgoing]]) -> None:
+        publish = self.publisher.publish
+        await asyncio.gather(*(publish(place.topic, place.partition, one) for place, one in batches.items()))
+
+    def _refusals(self, refusals: Sequence[Refusal]) -> defaultdict[Destination, list[Outgoing]]:
+        batches: defaultdict[Destination, list[Outgoing]] = defaultdict(list)
+        for refusal in sorted(refusals, key=_offset):
+            destination, outgoing = self._refusal(refusal)
+            batches[destination].append(outgoing)
+        return batches
 
     def _event(self, record: Record, said: Said) -> Outgoing:
         event = said.event

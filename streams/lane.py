@@ -19,8 +19,9 @@ from streams.authorise import Gate
 from streams.chunk import Chunk
 from streams.decode import decode
 from streams.emit import Emitter
+from streams.lease import Lease
 from streams.memory import Memory
-from streams.purge import purge
+from streams.purge import purge, take_back
 from streams.records import Admitted, DeadLetter, Record, Refusal
 from streams.store import store
 from streams.waiting import Waiting
@@ -49,6 +50,7 @@ class CommandWay:
     rows: Store
     emitter: Emitter
     waiting: Waiting
+    lease: Lease
 
     async def go(self, memory: Memory, records: Sequence[Record]) -> None:
         work = Work()
@@ -57,9 +59,18 @@ class CommandWay:
         _count(records, work)
 
     async def _finish(self, work: Work) -> None:
-        """Rows before events: when an event can be read, every read shows its effect."""
+        """Refusals before rows: when the record is read again, what it was judged by may have changed.
+
+        Rows before events: when an event can be read, every read shows its effect. Nothing is said, and nothing written
+        that was judged, by a worker that has a successor.
+        """
+        await self.waiting.until_served(self.lease.confirm)
+        await self.emitter.turn_away(work)
         await store(self.rows, self.waiting, work)
+        await self.waiting.until_served(self.lease.confirm)
         await self.emitter.emit(work)
+        if not self.lease.is_fresh:  # it may have slept while it spoke
+            await take_back(self.rows, self.emitter, self.waiting, work)
         for deletion in work.deletions.values():
             await purge(self.rows, self.emitter, self.waiting, deletion)
 
@@ -92,7 +103,8 @@ def _count(records: Sequence[Record], work: Work) -> None:
     for record, _ in work.events:
         COMMAND_SECONDS.observe(max(0.0, now - record.timestamp / 1000))
     OUTCOMES.labels("applied", "").inc(len(work.events))
-    for refusal in work.refusals:
+    OUTCOMES.labels("settled", "").inc(work.settled)
+    for refusal in (*work.refusals, *work.duplicates):
         OUTCOMES.labels("refused", refusal.refused.code.value).inc()
     for letter in work.dead_letters:
         OUTCOMES.labels("dead_letter", letter.code).inc()

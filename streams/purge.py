@@ -4,12 +4,13 @@ The rows are the list of what is to be tombstoned, so they must not go first. A 
 record is read again: tombstones may repeat, and a row that is gone stays gone.
 """
 
-from chat.domain.model import ThreadKey
+from chat.domain.model import Status, ThreadKey
 from chat.storage.store import Store
 from chat.storage.writes import EventKeys
 from streams.emit import Emitter
 from streams.records import Deletion
 from streams.waiting import Waiting
+from streams.work import Work
 
 
 async def purge(rows: Store, emitter: Emitter, waiting: Waiting, deletion: Deletion) -> None:
@@ -28,7 +29,20 @@ async def _tombstone(rows: Store, emitter: Emitter, deletion: Deletion) -> list[
     return users
 
 
+async def take_back(rows: Store, emitter: Emitter, waiting: Waiting, work: Work) -> None:
+    """Tombstones for what was just said of threads that a successor had deleted before it was said."""
+    threads = {*work.threads, *work.repeated}
+    loaded = await waiting.until_served(lambda: rows.load_threads(threads))
+    gone = {_base(key) for key, one in loaded.items() if one.thread and one.thread.status is Status.DELETED}
+    for record, event in work.events:
+        if any(event.key.startswith(f"{base}/") for base in gone):
+            await emitter.tombstone(record.partition, [event.key], record.timestamp)
+
+
+def _base(key: ThreadKey) -> str:
+    return f"{key.learner.tenant_id}/{key.learner.learner_id}/{key.thread_id}"
+
+
 def _event_keys(key: ThreadKey, page: EventKeys) -> list[str]:
-    learner = key.learner
-    base = f"{learner.tenant_id}/{learner.learner_id}/{key.thread_id}"
+    base = _base(key)
     return [f"{base}/{one}" for one in page.messages] + [f"{base}/read/{user}" for user in page.users]

@@ -6,7 +6,7 @@ from chat.domain.commands import PostMessage
 from chat.domain.events import Event
 from chat.domain.model import Status, Thread, ThreadKey
 from chat.domain.verdict import Applied, Repeated
-from chat.domain.verdicts import Refused
+from chat.domain.verdicts import Code, Refused
 from chat.storage.writes import CommandWrite, MarkWrite, MessageWrite, ThreadWrite
 from streams.records import Admitted, DeadLetter, Deletion, Identity, Record, Refusal
 
@@ -14,7 +14,8 @@ from streams.records import Admitted, DeadLetter, Deletion, Identity, Record, Re
 @dataclass(slots=True)
 class Work:
     """Every list is in the log's order. `posts` are new messages, `changes` others' new states; `deletions` are
-    threads whose messages and marks are to be removed.
+    threads whose messages and marks are to be removed; `duplicates` are the refusals that point to an event, which must
+    be there first; `settled` counts the records of which nothing is left to say.
     """
 
     posts: list[MessageWrite] = field(default_factory=list)
@@ -26,13 +27,16 @@ class Work:
     deletions: dict[ThreadKey, Deletion] = field(default_factory=dict)
     events: list[tuple[Record, Event]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    duplicates: list[Refusal] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    settled: int = 0
 
     def refuse(self, one: Admitted, refused: Refused) -> None:
         """Notes a refusal."""
         command = one.command
         identity = Identity(command.command_id, command.tenant_id, command.learner_id)
-        self.refusals.append(Refusal(one.record, identity, refused))
+        refusals = self.duplicates if refused.code is Code.DUPLICATE else self.refusals
+        refusals.append(Refusal(one.record, identity, refused))
 
     def repeat(self, one: Admitted, repeated: Repeated) -> None:
         """Notes an event to emit again, and what comes after the commit point, which the first run may have missed."""

@@ -11,6 +11,7 @@ from streams.apply import Judge
 from streams.authorise import Gate
 from streams.emit import Emitter
 from streams.lane import CommandWay
+from streams.lease import Lease
 from streams.memory import Memory
 from streams.publish import Outgoing
 from streams.waiting import Waiting
@@ -35,6 +36,10 @@ class MemoryPublisher:
         return [schemas.decode(one.value) for one in self.records(topic) if one.value is not None]
 
 
+async def _is_member() -> bool:
+    return True
+
+
 @dataclass
 class World:
     """One worker with its store and its topics."""
@@ -43,6 +48,7 @@ class World:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     messages_per_thread: int = 1000
     retention: int = 0
+    lease: Lease = field(default_factory=lambda: Lease(_is_member))
 
     def run(self, records: Sequence[Sent], chunk_size: int = 250) -> None:
         """Takes `records` as a fresh owner would: every partition from its first record on."""
@@ -71,4 +77,4 @@ class World:
         judge = Judge(self.store, waiting, limits, b"k" * 32, epoch=1)
         emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL)
-        return CommandWay(gate, judge, self.store, emitter, waiting)
+        return CommandWay(gate, judge, self.store, emitter, waiting, self.lease)

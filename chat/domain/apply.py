@@ -7,7 +7,8 @@ command_id) and `Thread.position` (the thread's last applied command) tell what 
   its effect was deleted since, nothing is;
 - remembered at this position, and the thread is before it: the first run died before its commit point; apply it;
 - remembered at an earlier position: another record of the same command was applied: `duplicate`;
-- the thread is at or beyond this position and nothing is remembered of it: it was refused, and stays refused.
+- the thread is at or beyond this position and nothing is remembered of it: it was refused, and that was said before
+  the thread came so far. It is not judged again: what its checks looked at may have changed since.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ from chat.domain.commands import (
 from chat.domain.events import EVENT_OF_COMMAND, event_id
 from chat.domain.message_rules import delete_message, edit_message, post_message
 from chat.domain.thread_rules import create_thread, delete_thread, expire_thread, mark_read, update_thread
-from chat.domain.verdict import At, Given, Limits, Verdict
+from chat.domain.verdict import At, Given, Limits, Settled, Verdict, is_past, was_applied
 from chat.domain.verdicts import Code, Refused
 
 
@@ -35,7 +36,12 @@ def apply(command: Command, given: Given, at: At, limits: Limits) -> Verdict:
     """The verdict on a command that may be sent (see `authorise`) and whose fields are valid (see `validate`)."""
     if not given.life.holds(at.position):
         return Refused(Code.LEARNER_ERASED, "the learner's data were erased after this command or before it")
-    return _seen_before(command, given, at) or _RULES[type(command)](command, given, at, limits)
+    refused = _seen_before(command, given, at)
+    if refused is not None:
+        return refused
+    if is_past(given.thread, at) and not was_applied(given, at):
+        return Settled()
+    return _RULES[type(command)](command, given, at, limits)
 
 
 def _seen_before(command: Command, given: Given, at: At) -> Refused | None:

@@ -4,7 +4,7 @@ import json
 
 from chat.domain.commands import DeleteMessage, EditMessage, PostMessage
 from chat.domain.events import Cause, message_created, message_deleted, message_updated
-from chat.domain.model import Message, Status, Thread
+from chat.domain.model import Message, Thread
 from chat.domain.thread_rules import THREAD_NOT_FOUND, living
 from chat.domain.verdict import (
     Applied,
@@ -14,7 +14,6 @@ from chat.domain.verdict import (
     Repeated,
     Settled,
     Verdict,
-    is_past,
     remember,
     was_applied,
     write_time,
@@ -26,16 +25,17 @@ MESSAGE_NOT_FOUND = Refused(Code.MESSAGE_NOT_FOUND, "message_id: no such message
 
 def post_message(command: PostMessage, given: Given, at: At, limits: Limits) -> Verdict:
     """The thread's next message."""
-    thread, seq = given.thread, given.seqs.get(command.message_id)
-    if was_applied(given, at) and thread is not None:
-        return _posted_before(command, thread, seq, at)
-    if thread is None or thread.status is not Status.LIVE or at.position < thread.created_position:
+    seq = given.seqs.get(command.message_id)
+    if was_applied(given, at) and given.thread is not None:
+        return _posted_before(command, given.thread, seq, at)
+    thread = living(given)
+    if thread is None:
         return THREAD_NOT_FOUND
     if seq is not None:
         return Refused(Code.MESSAGE_EXISTS, "message_id: is taken in this thread")
-    if command.reply_to is not None and (command.reply_to not in given.seqs or is_past(thread, at)):
+    if command.reply_to is not None and command.reply_to not in given.seqs:
         return Refused(Code.MESSAGE_NOT_FOUND, "reply_to: no such message in this thread")
-    if 0 < limits.messages_per_thread <= thread.last_seq or is_past(thread, at):
+    if 0 < limits.messages_per_thread <= thread.last_seq:
         return Refused(Code.THREAD_FULL, "the thread holds as many messages as it may")
     message = _new_message(command, thread.last_seq + 1, at)
     time = write_time(thread, at)
@@ -73,7 +73,7 @@ def edit_message(command: EditMessage, given: Given, at: At, _limits: Limits) ->
         metadata, written = json.loads(given.earlier.outcome)
         then = _edited(message, command, metadata, at)
         return Repeated(given.thread, message_updated(Cause.of(command, at.time), then), written, then)
-    thread = living(given, at)
+    thread = living(given)
     if thread is None:
         return THREAD_NOT_FOUND
     refused = _cannot_edit(command, message, at)
@@ -109,7 +109,7 @@ def delete_message(command: DeleteMessage, given: Given, at: At, _limits: Limits
             return Settled()
         event = message_deleted(Cause.of(command, at.time), message, at.sender)
         return Repeated(given.thread, event, json.loads(given.earlier.outcome), _husk(message, at))
-    thread = living(given, at)
+    thread = living(given)
     if thread is None:
         return THREAD_NOT_FOUND
     if message is None or message.deleted_at is not None:

@@ -12,7 +12,6 @@ from chat.domain.verdict import (
     Limits,
     Repeated,
     Verdict,
-    is_past,
     remember,
     was_applied,
     write_time,
@@ -22,12 +21,10 @@ from chat.domain.verdicts import Code, Refused
 THREAD_NOT_FOUND = Refused(Code.THREAD_NOT_FOUND, "thread_id: no such thread of this learner")
 
 
-def living(given: Given, at: At) -> Thread | None:
-    """The thread as this record may change it: it is there, and no later command has changed it."""
+def living(given: Given) -> Thread | None:
+    """The thread, where it is there and was not deleted."""
     thread = given.thread
-    if thread is None or thread.status is not Status.LIVE or is_past(thread, at):
-        return None
-    return thread
+    return thread if thread is not None and thread.status is Status.LIVE else None
 
 
 def create_thread(command: CreateThread, given: Given, at: At, _limits: Limits) -> Verdict:
@@ -50,7 +47,7 @@ def update_thread(command: UpdateThread, given: Given, at: At, _limits: Limits) 
         then = given.thread.details._replace(title=title, metadata=metadata, updated_at=at.time)
         event = thread_updated(Cause.of(command, at.time), given.thread._replace(details=then))
         return Repeated(given.thread, event)
-    thread = living(given, at)
+    thread = living(given)
     if thread is None:
         return THREAD_NOT_FOUND
     before = thread.details
@@ -72,7 +69,7 @@ def expire_thread(command: ExpireThread, given: Given, at: At, limits: Limits) -
     ended = _ended_before(command, given, at)
     if ended is not None:
         return ended
-    thread = living(given, at)
+    thread = living(given)
     if thread is not None and thread.active_at != command.active_at:
         return Refused(Code.INVALID, "active_at: somebody was active in the thread since")
     if thread is not None and at.time < thread.active_at + 1000 * limits.retention(command.tenant_id):
@@ -87,7 +84,7 @@ def _ended_before(command: DeleteThread | ExpireThread, given: Given, at: At) ->
 
 
 def _end(command: DeleteThread | ExpireThread, given: Given, at: At) -> Verdict:
-    thread = living(given, at)
+    thread = living(given)
     if thread is None:
         return THREAD_NOT_FOUND
     nothing = thread.details._replace(title="", metadata="{}", updated_at=at.time)
@@ -109,7 +106,7 @@ def mark_read(command: MarkRead, given: Given, at: At, _limits: Limits) -> Verdi
     if was_applied(given, at) and given.thread is not None and given.earlier is not None:
         mark, written = json.loads(given.earlier.outcome)
         return Repeated(given.thread, thread_read(cause, command.thread_id, at.sender, mark), written, mark=mark)
-    thread = living(given, at)
+    thread = living(given)
     if thread is None:
         return THREAD_NOT_FOUND
     if command.seq > thread.last_seq:

@@ -76,7 +76,9 @@ class Repeated(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """A record that was applied in an earlier run and whose effect was deleted since: its event must not come back."""
+    """A record of which all was said in an earlier run: it was refused, or it was applied and its effect deleted since,
+    and then its event must not come back.
+    """
 
 
 Verdict = Applied | Repeated | Settled | Refused

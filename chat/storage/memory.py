@@ -19,17 +19,42 @@ class Written(NamedTuple, Generic[T]):
     time: int
 
 
+class Table(dict[K, Written[T]]):
+    """Rows by key, with what Cassandra keeps of deleted ones: an older write beats neither a newer one nor a delete."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._deleted: dict[K, int] = {}
+
+    def put(self, key: K, value: T, time: int) -> None:
+        """Writes a row as of `time` (microseconds)."""
+        before = self.get(key)
+        if time > self._deleted.get(key, -1) and (before is None or time >= before.time):
+            self[key] = Written(value, time)
+
+    def delete(self, key: K, time: int) -> None:
+        """Deletes a row as of `time`, also one that comes later than it should."""
+        self._deleted[key] = max(time, self._deleted.get(key, -1))
+        if key in self and self[key].time <= time:
+            del self[key]
+
+    def value(self, key: K) -> T | None:
+        """A row's value, None where there is none."""
+        written = self.get(key)
+        return None if written is None else written.value
+
+
 class MemoryStore:
-    """Every table as a dictionary; an older write never beats a newer one."""
+    """Every table in a dictionary."""
 
     def __init__(self) -> None:
         self.lives: dict[Learner, Life] = {}
-        self.messages: dict[tuple[ThreadKey, int], Written[Message]] = {}
-        self.commands: dict[tuple[LearnerId, str], Written[Remembered]] = {}
-        self.threads: dict[ThreadKey, Written[Thread]] = {}
-        self.seqs: dict[tuple[ThreadKey, str], Written[int]] = {}
-        self.marks: dict[MarkKey, Written[int]] = {}
-        self.listed: dict[ThreadKey, Written[Thread]] = {}
+        self.messages: Table[tuple[ThreadKey, int], Message] = Table()
+        self.commands: Table[tuple[LearnerId, str], Remembered] = Table()
+        self.threads: Table[ThreadKey, Thread] = Table()
+        self.seqs: Table[tuple[ThreadKey, str], int] = Table()
+        self.marks: Table[MarkKey, int] = Table()
+        self.listed: Table[ThreadKey, Thread] = Table()
         self.owners: dict[tuple[str, str], LearnerId] = {}
 
     async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:
@@ -39,7 +64,7 @@ class MemoryStore:
         """Nothing: lives are looked up every time."""
 
     async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
-        return {key: LoadedThread(_value(self.threads, key), self._message_ids(key)) for key in keys}
+        return {key: LoadedThread(self.threads.value(key), self._message_ids(key)) for key in keys}
 
     def _message_ids(self, key: ThreadKey) -> Ids:
         return Ids(frozenset(message_id for thread, message_id in self.seqs if thread == key), complete=True)
@@ -73,42 +98,33 @@ class MemoryStore:
         self, messages: Sequence[MessageWrite], commands: Sequence[CommandWrite], marks: Sequence[MarkWrite] = ()
     ) -> None:
         for message in messages:
-            _put(self.messages, (message.key, message.message.seq), message.message, message.write_time)
+            self.messages.put((message.key, message.message.seq), message.message, message.write_time)
         for command in commands:
-            _put(self.commands, (command.learner, command.command_id), command.remembered, command.write_time)
+            self.commands.put((command.learner, command.command_id), command.remembered, command.write_time)
         for mark in marks:
-            _put(self.marks, (mark.key, mark.user_id), mark.seq, mark.write_time)
+            self.marks.put((mark.key, mark.user_id), mark.seq, mark.write_time)
 
     async def commit(self, threads: Sequence[ThreadWrite]) -> None:
         for one in threads:
             for message in one.messages:
-                _put(self.seqs, (one.key, message.message.message_id), message.message.seq, message.write_time)
-            _put(self.threads, one.key, one.thread, one.thread.write_time)
+                self.seqs.put((one.key, message.message.message_id), message.message.seq, message.write_time)
+            self.threads.put(one.key, one.thread, one.thread.write_time)
 
     async def write_list(self, threads: Sequence[ThreadWrite]) -> None:
         for one in threads:
             if one.thread.status is Status.DELETED:
-                self.listed.pop(one.key, None)
+                self.listed.delete(one.key, one.thread.write_time)
             else:
-                _put(self.listed, one.key, one.thread, one.thread.write_time)
+                self.listed.put(one.key, one.thread, one.thread.write_time)
 
     async def event_keys(self, key: ThreadKey) -> AsyncIterator[EventKeys]:
         yield EventKeys([], [user for thread, user in self.marks if thread == key])
         yield EventKeys([message_id for thread, message_id in self.seqs if thread == key], [])
 
-    async def purge(self, key: ThreadKey, _thread: Thread, users: Sequence[str]) -> None:
+    async def purge(self, key: ThreadKey, thread: Thread, users: Sequence[str]) -> None:
         for user in users:
-            self.marks.pop((key, user), None)
-        self.messages = {place: one for place, one in self.messages.items() if place[0] != key}
-        self.seqs = {place: one for place, one in self.seqs.items() if place[0] != key}
-
-
-def _value(table: Mapping[K, Written[T]], key: K) -> T | None:
-    written = table.get(key)
-    return None if written is None else written.value
-
-
-def _put(table: dict[K, Written[T]], key: K, value: T, time: int) -> None:
-    before = table.get(key)
-    if before is None or time >= before.time:
-        table[key] = Written(value, time)
+            self.marks.delete((key, user), thread.write_time)
+        for seq in range(1, thread.last_seq + 1):
+            self.messages.delete((key, seq), thread.write_time)
+        for message_id in self._message_ids(key).taken:
+            self.seqs.delete((key, message_id), thread.write_time)

@@ -2,45 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-import pytest_asyncio
 
 from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
 from chat.settings import Settings
 from chat.storage import store as store_module
-from chat.storage.memory import MemoryStore
-from chat.storage.session import Connection
 from chat.storage.store import Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
-from tests.stores import store_of
 
 DAY = 86_400
 NOW = int(time.time() * 1000)
 LEARNER = LearnerId("tenant-1", "learner-1", 1)
 OTHER = LearnerId("tenant-1", "learner-2", 1)
-
-
-@pytest.fixture(params=["memory", "cassandra"])
-def where(request: pytest.FixtureRequest) -> Settings | None:
-    """None for the store in memory, else the settings that lead to the real one."""
-    return None if request.param == "memory" else request.getfixturevalue("fresh")
-
-
-@pytest_asyncio.fixture
-async def store(where: Settings | None) -> AsyncIterator[Store]:
-    if where is None:
-        yield MemoryStore()
-        return
-    connection = await Connection.open(where)
-    try:
-        yield await store_of(connection, where, 365 * DAY)
-    finally:
-        await connection.close()
 
 
 def _thread(number: int, last_seq: int = 0, position: int = 5) -> Thread:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import time
 
 from chat.settings import Settings, load
 from streams.app import WorkerApp, make_app
@@ -36,14 +37,36 @@ class EventFirst(CommandWay):
     """Says what it did before it has done it."""
 
     async def _finish(self, work: Work) -> None:
+        await self.emitter.turn_away(work)
         await self.emitter.emit(work)
         await store(self.rows, self.waiting, work)
+
+
+class RowsFirst(CommandWay):
+    """Removes what a deleted thread held before it is off the events."""
+
+    async def _finish(self, work: Work) -> None:
+        await store(self.rows, self.waiting, work)
+        for deletion in work.deletions.values():
+            await self.rows.purge(deletion.key, deletion.thread, [])
+        await CommandWay._finish(self, work)
+
+
+class LateEdits(CommandWay):
+    """Writes a changed message as of now, not as of its command."""
+
+    async def _finish(self, work: Work) -> None:
+        now = time.time_ns() // 1000
+        work.changes = [one._replace(write_time=now) for one in work.changes]
+        await CommandWay._finish(self, work)
 
 
 BROKEN: dict[str, tuple[type[Lanes], type[CommandWay]]] = {
     "acknowledge-before-write": (EarlyAcknowledgement, CommandWay),
     "two-lanes-for-one-learner": (TwoLanes, CommandWay),
     "event-before-row": (Lanes, EventFirst),
+    "rows-before-tombstones": (Lanes, RowsFirst),
+    "edits-at-the-wall-clock": (Lanes, LateEdits),
     "none": (Lanes, CommandWay),
 }
 

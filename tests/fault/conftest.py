@@ -21,7 +21,7 @@ def own_servers() -> Iterator[EmbeddedServers]:
 @pytest.fixture
 def house(own_servers: EmbeddedServers) -> Settings:
     """Settings of a house where nothing has happened yet."""
-    return clean_house(own_servers.addresses, max_messages_per_thread=60)
+    return clean_house(own_servers.addresses, max_messages_per_thread=30)
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ def test_the_short_run_is_kept_by_a_worker_that_is_whole(
         ("acknowledge-before-write", {"early_commit"}),
         ("two-lanes-for-one-learner", {"wrong_outcome", "seq"}),
         ("event-before-row", {"event_before_row"}),
+        ("rows-before-tombstones", {"tombstone"}),
+        ("edits-at-the-wall-clock", {"row"}),
     ],
 )
 def test_the_short_run_finds_a_broken_worker(

@@ -8,7 +8,9 @@ class Finding(NamedTuple):
 
     `kind`: `lost` (no outcome), `two_outcomes`, `wrong_outcome`, `alien` (the outcome of no record), `order`, `repeat`
     (a repeat that is not the same), `seq`, `row` (a table is not as it must be), `early_commit` (an offset was
-    committed before an outcome was there), `event_before_row`, `http` (a reader sees something else).
+    committed before an outcome was there), `event_before_row`, `http` (a reader sees something else),
+    `tombstone` (what was deleted is not gone from the events, or what was not is), `expiry` (a row lives too long or
+    too short).
     """
 
     kind: str

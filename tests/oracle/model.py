@@ -5,43 +5,37 @@ Shares nothing with the service but the namespace of the event ids, so that one 
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chat.domain.events import NAMESPACE
+from tests.oracle.gate import gate, moderates, user
 from tests.oracle.intents import Intent, Logged
+from tests.oracle.state import Mark, Message, Thread
 
-WRITERS = {
-    "CreateThread": {"guardian", "teacher", "admin"},
-    "PostMessage": {"learner", "guardian", "teacher", "admin"},
+EVENTS = {
+    "CreateThread": "CHAT_THREAD_CREATED",
+    "UpdateThread": "CHAT_THREAD_UPDATED",
+    "DeleteThread": "CHAT_THREAD_DELETED",
+    "MarkRead": "CHAT_THREAD_READ",
+    "PostMessage": "CHAT_MESSAGE_CREATED",
+    "EditMessage": "CHAT_MESSAGE_UPDATED",
+    "DeleteMessage": "CHAT_MESSAGE_DELETED",
 }
-NEEDED = {"CreateThread": "threads:write", "PostMessage": "messages:write"}
-EVENTS = {"CreateThread": "CHAT_THREAD_CREATED", "PostMessage": "CHAT_MESSAGE_CREATED"}
+Data = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The outcome of a record: `applied` with its event, `refused` or `dead_letter` with its code."""
+    """A record's outcome: `applied` with its event's id, key and data, `refused` or `dead_letter` with its code."""
 
     logged: Logged
     kind: str
     code: str = ""
     event_id: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Thread:
-    """What must be stored of a thread; `write_time` in microseconds, `offset` of its last applied command."""
-
-    learner: tuple[str, str]
-    data: Mapping[str, Any]
-    offset: int
-    write_time: int
-    details_time: int
-    messages: list[Mapping[str, Any]] = field(default_factory=list)
-    write_times: list[int] = field(default_factory=list)
+    key: str = ""
+    data: Data = field(default_factory=dict)
 
 
 class Model:
@@ -65,7 +59,7 @@ class Model:
         intent = one.intent
         if not intent.type:
             return Expected(one, "dead_letter", intent.flaw)
-        code = _gate(one) or intent.flaw
+        code = gate(one) or intent.flaw
         if code:
             return Expected(one, "refused", code)
         earlier = self.applied.get((*intent.learner, intent.fields["command_id"]))
@@ -75,46 +69,140 @@ class Model:
         return Expected(one, "refused", code) if code else self._apply(one)
 
     def _rule(self, intent: Intent) -> str:
+        """The code of the first check that fails, or nothing."""
         fields = intent.fields
         thread = self.threads.get((fields["tenant_id"], fields["thread_id"]))
         if intent.type == "CreateThread":
             owner = self._owners.get((fields["tenant_id"], fields["thread_id"]), fields["learner_id"])
             return "thread_exists" if thread or owner != fields["learner_id"] else ""
-        if thread is None or thread.learner != intent.learner:
+        if thread is None or thread.learner != intent.learner or thread.deleted:
             return "thread_not_found"
-        taken = {message["message_id"] for message in thread.messages}
-        if fields["message_id"] in taken:
-            return "message_exists"
-        if fields["reply_to"] is not None and fields["reply_to"] not in taken:
-            return "message_not_found"
-        return "thread_full" if 0 < self._limit <= len(thread.messages) else ""
+        return RULES[intent.type](self._limit, thread, intent)
 
     def _apply(self, one: Logged) -> Expected:
         intent, command_id = one.intent, one.intent.fields["command_id"]
-        data = self._created(one) if intent.type == "CreateThread" else self._posted(one)
+        if intent.type == "CreateThread":
+            thread, parts, data = self._create(one)
+        else:
+            thread = self.threads[intent.fields["tenant_id"], intent.fields["thread_id"]]
+            thread.touch(one.offset, one.timestamp)
+            parts, data = EFFECTS[intent.type](thread, one)
         name = "/".join((*intent.learner, command_id, EVENTS[intent.type]))
-        expected = Expected(one, "applied", "", str(uuid.uuid5(NAMESPACE, name)), data)
+        key = "/".join((thread.key, *parts))
+        expected = Expected(one, "applied", "", str(uuid.uuid5(NAMESPACE, name)), key, data)
         self.applied[(*intent.learner, command_id)] = expected
         return expected
 
-    def _created(self, one: Logged) -> Mapping[str, Any]:
+    def _create(self, one: Logged) -> tuple[Thread, tuple[str, ...], Data]:
         fields, time = one.intent.fields, one.timestamp
         data = {name: fields[name] for name in ("thread_id", "title", "metadata")}
-        data |= {"created_by": _user(one.intent), "created_at": time, "updated_at": time}
-        key = fields["tenant_id"], fields["thread_id"]
-        self.threads[key] = Thread(one.intent.learner, data, one.offset, time * 1000, time * 1000)
-        return data
+        data |= {"created_by": user(one.intent), "created_at": time, "updated_at": time}
+        thread = Thread(one.intent.learner, data, one.offset, time * 1000, time * 1000, time)
+        self.threads[fields["tenant_id"], fields["thread_id"]] = thread
+        return thread, (), data
 
-    def _posted(self, one: Logged) -> Mapping[str, Any]:
-        fields, time = one.intent.fields, one.timestamp
-        thread = self.threads[fields["tenant_id"], fields["thread_id"]]
-        names = ("thread_id", "message_id", "content", "message_type", "reply_to", "metadata")
-        data = {name: fields[name] for name in names} | {"sender_id": _user(one.intent)}
-        data |= {"seq": len(thread.messages) + 1, "created_at": time, "updated_at": time}
-        thread.messages.append(data)
-        thread.offset, thread.write_time = one.offset, max(time * 1000, thread.write_time + 1)
-        thread.write_times.append(thread.write_time)
-        return data
+
+def _may_post(limit: int, thread: Thread, intent: Intent) -> str:
+    if intent.fields["message_id"] in thread.messages:
+        return "message_exists"
+    if intent.fields["reply_to"] is not None and intent.fields["reply_to"] not in thread.messages:
+        return "message_not_found"
+    return "thread_full" if 0 < limit <= len(thread.messages) else ""
+
+
+def _may_edit(_limit: int, thread: Thread, intent: Intent) -> str:
+    message = thread.messages.get(intent.fields["message_id"])
+    if message is None or message.deleted:
+        return "message_not_found"
+    if message.data["sender_id"] != user(intent):
+        return "forbidden"
+    return "invalid" if not intent.fields["content"] and message.data["message_type"] == "text" else ""
+
+
+def _may_delete(_limit: int, thread: Thread, intent: Intent) -> str:
+    message = thread.messages.get(intent.fields["message_id"])
+    if message is None or message.deleted:
+        return "message_not_found"
+    return "" if message.data["sender_id"] == user(intent) or moderates(intent) else "forbidden"
+
+
+def _may_mark(_limit: int, thread: Thread, intent: Intent) -> str:
+    return "invalid" if intent.fields["seq"] > len(thread.messages) else ""
+
+
+def _may(_limit: int, _thread: Thread, _intent: Intent) -> str:
+    return ""
+
+
+RULES: Mapping[str, Callable[[int, Thread, Intent], str]] = {
+    "UpdateThread": _may,
+    "DeleteThread": _may,
+    "PostMessage": _may_post,
+    "EditMessage": _may_edit,
+    "DeleteMessage": _may_delete,
+    "MarkRead": _may_mark,
+}
+
+
+def _update(thread: Thread, one: Logged) -> tuple[tuple[str, ...], Data]:
+    thread.data = {**thread.data, **_said(one.intent, "title", "metadata"), "updated_at": one.timestamp}
+    thread.details_time = thread.write_time
+    thread.move()
+    return (), thread.data
+
+
+def _delete(thread: Thread, one: Logged) -> tuple[tuple[str, ...], Data]:
+    thread.deleted_at = one.timestamp
+    return (), {"thread_id": thread.data["thread_id"], "deleted_by": user(one.intent)}
+
+
+def _mark(thread: Thread, one: Logged) -> tuple[tuple[str, ...], Data]:
+    reader = user(one.intent)
+    before = thread.marks.get(reader, Mark(0, 0))
+    mark = Mark(max(before.seq, one.intent.fields["seq"]), thread.write_time)
+    thread.marks[reader] = mark
+    return ("read", reader), {"thread_id": thread.data["thread_id"], "user_id": reader, "seq": mark.seq}
+
+
+def _post(thread: Thread, one: Logged) -> tuple[tuple[str, ...], Data]:
+    fields, time = one.intent.fields, one.timestamp
+    names = ("thread_id", "message_id", "content", "message_type", "reply_to", "metadata")
+    data = {name: fields[name] for name in names} | {"sender_id": user(one.intent)}
+    data |= {"seq": len(thread.messages) + 1, "created_at": time, "updated_at": time}
+    thread.messages[fields["message_id"]] = Message({**data, "deleted_at": None}, thread.write_time)
+    thread.move()
+    return (fields["message_id"],), data
+
+
+def _edit(thread: Thread, one: Logged) -> tuple[tuple[str, ...], Data]:
+    message = thread.messages[one.intent.fields["message_id"]]
+    changes = {**_said(one.intent, "content", "metadata"), "updated_at": one.timestamp}
+    message.data, message.write_time = {**message.data, **changes}, thread.write_time
+    data = {name: value for name, value in message.data.items() if name != "deleted_at"}
+    return (data["message_id"],), data
+
+
+def _empty(thread: Thread, one: Logged) -> tuple[tuple[str, ...], Data]:
+    message = thread.messages[one.intent.fields["message_id"]]
+    husk = {"content": None, "metadata": "{}", "updated_at": one.timestamp, "deleted_at": one.timestamp}
+    message.data, message.write_time = {**message.data, **husk}, thread.write_time
+    data = {name: message.data[name] for name in ("message_id", "thread_id", "seq")}
+    return (data["message_id"],), data | {"deleted_by": user(one.intent)}
+
+
+EFFECTS: Mapping[str, Callable[[Thread, Logged], tuple[tuple[str, ...], Data]]] = {
+    "UpdateThread": _update,
+    "DeleteThread": _delete,
+    "MarkRead": _mark,
+    "PostMessage": _post,
+    "EditMessage": _edit,
+    "DeleteMessage": _empty,
+}
+
+
+def _said(intent: Intent, *names: str) -> dict[str, Any]:
+    """What a command changes; null is unchanged."""
+    return {name: intent.fields[name] for name in names if intent.fields[name] is not None}
 
 
 def _used_before(one: Logged, earlier: Expected) -> Expected:
@@ -123,38 +211,6 @@ def _used_before(one: Logged, earlier: Expected) -> Expected:
     if (first.type, first.fields) == (one.intent.type, one.intent.fields):
         return Expected(one, "refused", "duplicate", earlier.event_id)
     return Expected(one, "refused", "invalid")
-
-
-def _user(intent: Intent) -> str:
-    return str((intent.claims or {})["user_id"])
-
-
-def _gate(one: Logged) -> str:
-    """Whether its sender may send it, there."""
-    intent, claims = one.intent, one.intent.claims
-    if claims is None:
-        return "unauthenticated"
-    if one.timestamp >= claims["exp"] * 1000:
-        return "token_expired"
-    if claims["tenant_id"] != intent.fields["tenant_id"]:
-        return "wrong_tenant"
-    if not intent.home or intent.key != "/".join(intent.learner).encode():
-        return "key_mismatch"
-    if claims["role"] != "admin" and claims["role"] != "compliance" and not _in_scope(claims, intent):
-        return "out_of_scope"
-    return "" if _permitted(claims, intent) else "forbidden"
-
-
-def _in_scope(claims: Mapping[str, Any], intent: Intent) -> bool:
-    return not {"*", intent.fields["learner_id"]}.isdisjoint(claims["learner_scope"])
-
-
-def _permitted(claims: Mapping[str, Any], intent: Intent) -> bool:
-    if "permissions" in claims:
-        return NEEDED[intent.type] in claims["permissions"]
-    if intent.fields.get("message_type") == "system" and claims["role"] != "admin":
-        return False
-    return claims["role"] in WRITERS[intent.type]
 
 
 def same_json(one: str, other: str) -> bool:

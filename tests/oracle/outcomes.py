@@ -1,4 +1,4 @@
-"""Whether every record has exactly the outcome that the contract gives it, in the log's order."""
+"""Whether every record has exactly the outcome that the contract gives it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from tests.oracle.intents import Logged
 from tests.oracle.model import EVENTS as EVENT_TYPES
 from tests.oracle.model import Expected, same_json
 from tests.oracle.source import TOPIC
-from tests.oracle.topics import DEAD_LETTER, EVENTS, REJECTIONS, Said, by_partition
+from tests.oracle.topics import DEAD_LETTER, EVENTS, REJECTIONS, Said
 from tests.oracle.watch import Sample
 
 KINDS = {EVENTS: "applied", REJECTIONS: "refused", DEAD_LETTER: "dead_letter"}
@@ -18,16 +18,18 @@ Found = Mapping[Place, Sequence[Said]]
 
 
 def match(log: Iterable[Logged], said: Iterable[Said]) -> tuple[Found, list[Finding]]:
-    """What was said of each record, by its partition and offset; and what was said of none."""
+    """What was said of each record, by its partition and offset; and what was said of none. No Kafka tombstones."""
     by_number = {str(one.intent.number): one.place for one in log}
     found: defaultdict[Place, list[Said]] = defaultdict(list)
     aliens = []
     for one in said:
+        if one.is_tombstone:
+            continue
         place = by_number.get(one.header("correlation-id"))
         if place is not None and _claims(one) in (None, place):
             found[place].append(one)
         else:
-            aliens.append(Finding("alien", f"{_at(one)} is of no record"))
+            aliens.append(Finding("alien", f"{one.name} is of no record"))
     return found, aliens
 
 
@@ -43,30 +45,7 @@ def check(expected: Iterable[Expected], found: Found) -> Iterator[Finding]:
         problem = _difference(one, said[0])
         if problem:
             yield Finding("wrong_outcome", f"{_name(one.logged)}: {problem}")
-        yield from _repeats(one, said)
-
-
-def check_order(expected: Iterable[Expected], said: Sequence[Said], *, overlapping: bool) -> Iterator[Finding]:
-    """Events come in the log's order, and again only as a second run of the log from some place on.
-
-    `overlapping`: two owners may have been at it at once, as when one was asleep; then what was said already may be
-    said at any place, and first appearances alone must be in order.
-    """
-    applied = [one for one in expected if one.kind == "applied"]
-    order: dict[str, int] = {}
-    by_home: defaultdict[int, int] = defaultdict(int)
-    for one in applied:  # in the log's order
-        order[str(one.logged.intent.number)] = by_home[one.logged.partition]
-        by_home[one.logged.partition] += 1
-    for records in by_partition(said, EVENTS):
-        furthest = last = -1
-        for record in records:
-            at = order.get(record.header("correlation-id"))
-            if at is None:
-                continue  # alien or wrong: found elsewhere
-            if at > furthest + 1 or (at > last + 1 and not overlapping):
-                yield Finding("order", f"{_at(record)}: event {at} of its partition after {last} (furthest {furthest})")
-            furthest, last = max(furthest, at), at
+        yield from _repeats(said)
 
 
 def check_commits(samples: Iterable[Sample], expected: Iterable[Expected], found: Found) -> Iterator[Finding]:
@@ -114,9 +93,7 @@ def _event(one: Expected, said: Said) -> str:
         "timestamp": logged.timestamp,
         "command_id": logged.intent.fields["command_id"],
     }
-    ids = (*logged.intent.learner, one.data["thread_id"], one.data.get("message_id"))
-    key = "/".join(each for each in ids if each is not None).encode()
-    if said.key != key or said.partition != logged.partition:
+    if said.key != one.key.encode() or said.partition != logged.partition:
         return "the event has another key or partition"
     return differing({**wanted, **one.data}, {**event, **event["data"]})
 
@@ -140,13 +117,11 @@ def _dead_letter(one: Expected, said: Said) -> str:
     return differing(wanted, {name: said.header(name) for name in wanted})
 
 
-def _repeats(one: Expected, said: Sequence[Said]) -> Iterator[Finding]:
-    """An event repeats byte for byte. A refusal stays one; its code may be that of a later check, see the domain."""
-    if one.kind == "refused":
-        return
+def _repeats(said: Sequence[Said]) -> Iterator[Finding]:
+    """What is said again is said byte for byte."""
     for again in said[1:]:
         if again.topic == said[0].topic and (again.key, again.value) != (said[0].key, said[0].value):
-            yield Finding("repeat", f"{_at(again)} repeats {_at(said[0])} with another key or value")
+            yield Finding("repeat", f"{again.name} repeats {said[0].name} with another key or value")
 
 
 def differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -168,7 +143,3 @@ def _outcome(said: Said) -> str:
 
 def _name(one: Logged) -> str:
     return f"record {one.intent.number} ({one.intent.type or 'junk'}) at {one.partition}/{one.offset}"
-
-
-def _at(one: Said) -> str:
-    return f"{one.topic}[{one.partition}]@{one.offset}"

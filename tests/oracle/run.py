@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import NamedTuple, Self
 
 from chat.settings import Settings
-from tests.oracle import outcomes, served, stored
+from tests.oracle import expiry, order, outcomes, served, stored
 from tests.oracle.findings import Finding, OracleError
 from tests.oracle.generator import Generator
 from tests.oracle.model import Expected, Model
@@ -67,14 +67,15 @@ class OracleRun:
 
     def handled(self) -> set[str]:
         """The numbers of the records of which something was said."""
-        return {one.header("correlation-id") for one in self._reader.read_to(self._reader.ends())}
+        said = self._reader.read_to(self._reader.ends())
+        return {one.header("correlation-id") for one in said if not one.is_tombstone}
 
     def progress(self) -> Progress:
         """How far the workers have come."""
         committed = self.group.committed()
         said = self._reader.read_to(self._reader.ends())
         places = {str(one.intent.number): one.place for one in self.source.log}
-        events = [one.header("correlation-id") for one in said if one.topic == EVENTS]
+        events = [one.header("correlation-id") for one in said if one.topic == EVENTS and not one.is_tombstone]
         safe = [number for number in set(events) if places[number][1] < committed[places[number][0]]]
         return Progress(len(places), len(self.handled()), len(set(events)), len(safe), len(events) - len(set(events)))
 
@@ -106,12 +107,18 @@ class OracleRun:
             *self._log_is_known(),
             *aliens,
             *outcomes.check(self.expected, found),
-            *outcomes.check_order(self.expected, said, overlapping=overlapping),
+            *order.check(model, self.expected, said, overlapping=overlapping),
             *outcomes.check_commits(self.commits.samples, self.expected, found),
             *stored.check(model, dump, self.settings.kek_folder),
+            *self._expiry(model),
             *served.check(model, self.settings),
             *self.events.findings,
         ]
+
+    def _expiry(self, model: Model) -> Iterator[Finding]:
+        messages = self.tables.lives("messages", "metadata")
+        commands = self.tables.lives("commands", "position")
+        return expiry.check(model, messages, commands, self.settings.message_retention_days)
 
     def _log_is_known(self) -> Iterator[Finding]:
         """The oracle knows every record of the log, or its verdict is worth nothing."""

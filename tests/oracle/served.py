@@ -14,14 +14,18 @@ from api.serve import serve
 from chat.settings import Settings
 from tests.api_client import ApiClient
 from tests.oracle.findings import Finding
-from tests.oracle.model import Model, Thread
+from tests.oracle.hand import USERS
+from tests.oracle.model import Model
+from tests.oracle.state import Message, Thread
 from tests.records import token
 from tests.wait import until_async
 
-READER = "the-oracle"
+READERS = ("the-oracle", USERS[0])
+"""One who has read nothing, and one who writes and reads."""
 PAGE = 37
 """No divisor of anything, so that pages end anywhere."""
 
+GONE = httpx.codes.NOT_FOUND
 Shown = Mapping[str, Any]
 
 
@@ -35,7 +39,7 @@ async def _check(model: Model, settings: Settings) -> list[Finding]:
     for (_, thread_id), thread in model.threads.items():
         learners[thread.learner][thread_id] = thread
     async with _serving(settings) as client:
-        found = [await _learner(client, learner, threads) for learner, threads in learners.items()]
+        found = [await _answered(client, learner, threads) for learner, threads in learners.items()]
     return [one for some in found for one in some]
 
 
@@ -60,27 +64,55 @@ async def _is_ready(client: ApiClient) -> bool:
     return (await client.get("/health/ready")).status_code == httpx.codes.OK
 
 
+async def _answered(client: ApiClient, learner: tuple[str, str], threads: Mapping[str, Thread]) -> list[Finding]:
+    """What is wrong with a learner; an answer that is none is a finding too."""
+    try:
+        return await _learner(client, learner, threads)
+    except AssertionError as error:
+        return [Finding("http", f"{learner}: {error!s:.200}")]
+
+
 async def _learner(client: ApiClient, learner: tuple[str, str], threads: Mapping[str, Thread]) -> list[Finding]:
-    client.bearer = token(learner[0], READER, "guardian", learners=[learner[1]])
-    listed = await client.items("/api/v1/threads", learner_id=learner[1], limit=PAGE)
-    found = list(_list(learner, threads, listed))
-    for thread_id, thread in threads.items():
-        path = f"/api/v1/threads/{thread_id}"
-        found += _differences(f"thread {thread_id}", [_thread(learner, thread)], [await client.json(path)])
-        wanted = [_message(one) for one in thread.messages]
-        upwards = await client.items(f"{path}/messages", after_seq=0, limit=PAGE)
-        found += _differences(f"messages of {thread_id} from the first on", wanted, upwards)
-        downwards = await client.items(f"{path}/messages", limit=PAGE)
-        found += _differences(f"messages of {thread_id} from the last on", wanted[::-1], downwards)
+    living = {thread_id: thread for thread_id, thread in threads.items() if not thread.deleted}
+    found: list[Finding] = []
+    for reader in READERS:
+        client.bearer = token(learner[0], reader, "guardian", learners=[learner[1]])
+        listed = await client.items("/api/v1/threads", learner_id=learner[1], limit=PAGE)
+        found += _list(learner, [_thread(one, reader) for one in living.values()], listed)
+        for thread_id, thread in living.items():
+            shown = await client.json(f"/api/v1/threads/{thread_id}")
+            found += _differences(f"thread {thread_id}", [_thread(thread, reader)], [shown])
+    for thread_id, thread in living.items():
+        found += await _messages(client, thread_id, thread)
+    for thread_id in threads.keys() - living.keys():
+        found += await _gone(client, thread_id, threads[thread_id])
     return found
 
 
-def _list(learner: tuple[str, str], threads: Mapping[str, Thread], listed: Sequence[Shown]) -> Iterator[Finding]:
+async def _messages(client: ApiClient, thread_id: str, thread: Thread) -> list[Finding]:
+    path = f"/api/v1/threads/{thread_id}/messages"
+    wanted = [_message(one) for one in thread.kept]
+    upwards = await client.items(path, after_seq=0, limit=PAGE)
+    downwards = await client.items(path, limit=PAGE)
+    return [
+        *_differences(f"messages of {thread_id} from the first on", wanted, upwards),
+        *_differences(f"messages of {thread_id} from the last on", wanted[::-1], downwards),
+    ]
+
+
+async def _gone(client: ApiClient, thread_id: str, thread: Thread) -> list[Finding]:
+    """Nobody sees anything of a deleted thread, by whatever path."""
+    path = f"/api/v1/threads/{thread_id}"
+    paths = [path, f"{path}/messages", *(f"{path}/messages/{one}" for one in list(thread.messages)[:1])]
+    statuses = {one: (await client.get(one)).status_code for one in paths}
+    return [Finding("http", f"{one}: {status}, but was deleted") for one, status in statuses.items() if status != GONE]
+
+
+def _list(learner: tuple[str, str], wanted: Sequence[Shown], listed: Sequence[Shown]) -> Iterator[Finding]:
     times = [one["last_activity_at"] for one in listed]
     if times != sorted(times, reverse=True):
         yield Finding("http", f"the list of {learner} is not by latest activity")
-    wanted = sorted((_thread(learner, one) for one in threads.values()), key=_id)
-    yield from _differences(f"the list of {learner}", wanted, sorted(listed, key=_id))
+    yield from _differences(f"the list of {learner}", sorted(wanted, key=_id), sorted(listed, key=_id))
 
 
 def _id(shown: Shown) -> str:
@@ -96,21 +128,22 @@ def _differences(what: str, wanted: Sequence[Shown], shown: Sequence[Shown]) -> 
             yield Finding("http", f"{what}: {wrong} are {[other.get(name) for name in wrong]!r:.200}")
 
 
-def _thread(learner: tuple[str, str], thread: Thread) -> Shown:
+def _thread(thread: Thread, reader: str) -> Shown:
     length = len(thread.messages)
+    read = thread.marks[reader].seq if reader in thread.marks else 0
     return {
         **_open(thread.data),
-        "tenant_id": learner[0],
-        "learner_id": learner[1],
+        "tenant_id": thread.learner[0],
+        "learner_id": thread.learner[1],
         "last_seq": length,
-        "last_activity_at": _time(thread.write_time // 1000),
-        "read_seq": 0,
-        "unread": length,
+        "last_activity_at": _time(thread.active_at),
+        "read_seq": read,
+        "unread": length - read,
     }
 
 
-def _message(data: Shown) -> Shown:
-    return {**_open(data), "deleted_at": None}
+def _message(one: Message) -> Shown:
+    return {**_open(one.data), "deleted_at": _time(one.data["deleted_at"]) if one.deleted else None}
 
 
 def _open(data: Shown) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """Whether the tables hold exactly what the applied commands wrote, write times included."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from collections.abc import Iterator, KeysView, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from tests.oracle.cells import Cells
 from tests.oracle.findings import Finding
-from tests.oracle.model import Model, Thread
+from tests.oracle.model import Model
 from tests.oracle.outcomes import differing
+from tests.oracle.state import Mark, Thread
 from tests.oracle.tables import Row
 
 EPOCH_SHIFT = 48
@@ -25,6 +25,7 @@ def check(model: Model, dump: Dump, key_folder: Path) -> Iterator[Finding]:
     yield from _listed(model, dump["threads"], cells)
     yield from _owners(model, dump["thread_owners"])
     yield from _commands(model, dump["commands"])
+    yield from _marks(model, dump["read_marks"])
 
 
 def owners(rows: Sequence[Row]) -> dict[Key, str]:
@@ -43,7 +44,7 @@ def _messages(model: Model, rows: Sequence[Row], cells: Cells) -> Iterator[Findi
     for key in stored.keys() | model.threads.keys():
         found = sorted(stored[key], key=lambda row: row["seq"])
         thread = model.threads.get(key)
-        wanted = thread.messages if thread else []
+        wanted = thread.kept if thread else []
         seqs = [row["seq"] for row in found]
         if seqs != list(range(1, len(wanted) + 1)):
             yield Finding("seq", f"thread {key[1]} holds {_short(seqs)}, expected is 1…{len(wanted)}")
@@ -52,15 +53,15 @@ def _messages(model: Model, rows: Sequence[Row], cells: Cells) -> Iterator[Findi
 
 
 def _rows(thread: Thread, found: Sequence[Row], cells: Cells) -> Iterator[Finding]:
-    for row, wanted, write_time in zip(found, thread.messages, thread.write_times, strict=True):
+    for row, wanted in zip(found, thread.kept, strict=True):
         texts = {"message_id": str(row["message_id"]), "reply_to": row["reply_to"] and str(row["reply_to"])}
         opened = {name: cells.open(row, name) for name in ("content", "metadata")}
-        times = {name: _millis(row[name]) for name in ("created_at", "updated_at")}
+        times = {name: _millis(row[name]) for name in ("created_at", "updated_at", "deleted_at")}
         shown = row | texts | opened | times | {"thread_id": str(row["thread_id"])}
-        expected = {**wanted, "deleted_at": None, "bucket": (row["seq"] - 1) // 500, "wt_content": write_time}
+        expected = {**wanted.data, "bucket": (row["seq"] - 1) // 500, "wt_metadata": wanted.write_time}
         problem = differing(expected, shown)
         if problem:
-            yield Finding("row", f"messages {wanted['message_id']}: {problem}")
+            yield Finding("row", f"messages {wanted.data['message_id']}: {problem}")
 
 
 def _log(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
@@ -70,13 +71,14 @@ def _log(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
         heads[_thread_key(row)] = row
         if row["message_id"] is not None:
             seqs[_thread_key(row)][str(row["message_id"])] = row["seq"]
-    yield from _same_threads("thread_log", model, heads)
+    yield from _same("thread_log", model.threads.keys(), heads.keys())
     for key, thread in model.threads.items():
-        wanted = {"last_seq": len(thread.messages), "write_time": thread.write_time, "status": 1}
+        wanted = {"last_seq": len(thread.messages), "write_time": thread.write_time}
+        wanted["status"] = 2 if thread.deleted else 1
         row = dict(heads.get(key, {}))
         row["offset"] = (row.get("position") or 0) & ((1 << EPOCH_SHIFT) - 1)
         problem = differing({**wanted, "offset": thread.offset, "wt_last_seq": thread.write_time}, row)
-        if seqs[key] != {one["message_id"]: one["seq"] for one in thread.messages}:
+        if seqs[key] != {one.data["message_id"]: one.data["seq"] for one in thread.kept}:
             problem += "; other message ids"
         if problem:
             yield Finding("row", f"thread_log {key[1]}: {problem}")
@@ -84,14 +86,15 @@ def _log(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
 
 def _listed(model: Model, rows: Sequence[Row], cells: Cells) -> Iterator[Finding]:
     found = {_thread_key(row): row for row in rows}
-    yield from _same_threads("threads", model, found)
-    for key, thread in model.threads.items():
+    living = {key: thread for key, thread in model.threads.items() if not thread.deleted}
+    yield from _same("threads", living.keys(), found.keys())
+    for key, thread in living.items():
         row = dict(found.get(key, {}))
         if row:
             row |= {name: cells.open(row, name) for name in ("title", "metadata")}
             row |= {name: _millis(row[name]) for name in ("created_at", "updated_at", "last_activity_at")}
             row["thread_id"] = str(row["thread_id"])
-        wanted = {**thread.data, "last_seq": len(thread.messages), "last_activity_at": thread.write_time // 1000}
+        wanted = {**thread.data, "last_seq": len(thread.messages), "last_activity_at": thread.active_at}
         problem = differing(wanted | {"wt_title": thread.details_time, "wt_last_seq": thread.write_time}, row)
         if problem:
             yield Finding("row", f"threads {key[1]}: {problem}")
@@ -112,12 +115,25 @@ def _commands(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
             yield Finding("row", f"commands {key[2]}: at {stored.get(key)}, expected is {wanted.get(key)}")
 
 
-def _same_threads(table: str, model: Model, found: Mapping[Key, Any]) -> Iterator[Finding]:
-    for key in found.keys() ^ model.threads.keys():
+def _marks(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
+    stored = {(*_thread_key(row), row["user_id"]): Mark(row["seq"], row["wt_seq"]) for row in rows}
+    wanted = {
+        (*key, reader): mark
+        for key, thread in model.threads.items()
+        if not thread.deleted
+        for reader, mark in thread.marks.items()
+    }
+    for key in stored.keys() | wanted.keys():
+        if stored.get(key) != wanted.get(key):
+            yield Finding("row", f"read_marks {key[1:]}: {stored.get(key)}, expected is {wanted.get(key)}")
+
+
+def _same(table: str, wanted: KeysView[Key], found: KeysView[Key]) -> Iterator[Finding]:
+    for key in found ^ wanted:
         yield Finding("row", f"{table}: thread {key[1]} is {'there' if key in found else 'missing'}")
 
 
-def _millis(moment: Any) -> int | None:
+def _millis(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 

@@ -1,6 +1,6 @@
 """Everything in a keyspace, write times included, through the plain driver."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from cassandra.query import dict_factory
 from chat.settings import Settings
 from tests.wait import until
 
-OF_LEARNERS = ("messages", "thread_log", "commands", "threads", "thread_owners")
+OF_LEARNERS = ("messages", "thread_log", "commands", "threads", "thread_owners", "read_marks")
 
 Row = dict[str, Any]
 
@@ -56,9 +56,18 @@ class Tables:
         columns = self._tables[table].columns
         key = [one.name for one in self._tables[table].primary_key]
         written = [f"WRITETIME({name}) AS wt_{name}" for name in columns if name not in key]
-        query = f"SELECT {', '.join([*columns, *written, *more])} FROM {table}"
-        rows = until(lambda: self._answer(query), 60, "an answer of Cassandra")[0]
+        rows = self._select(table, [*columns, *written, *more])
         return sorted(rows, key=lambda row: [str(row[name]) for name in key])
+
+    def lives(self, table: str, column: str) -> list[Row]:
+        """The keys of every row; `ttl` is how many seconds the cell in `column` still lives, None for ever."""
+        key = [one.name for one in self._tables[table].primary_key]
+        return self._select(table, [*key, f"TTL({column}) AS ttl"])
+
+    def _select(self, table: str, terms: Iterable[str]) -> list[Row]:
+        query = f"SELECT {', '.join(terms)} FROM {table}"
+        rows: list[Row] = until(lambda: self._answer(query), 60, "an answer of Cassandra")[0]
+        return rows
 
     def _answer(self, query: str) -> tuple[list[Row]] | None:
         """None while Cassandra, which may have been away, is not connected again."""

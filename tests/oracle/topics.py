@@ -27,6 +27,16 @@ class Said(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
 
     @property
+    def is_tombstone(self) -> bool:
+        """Whether it is on the events only so that compaction removes its key."""
+        return self.topic == EVENTS and self.value is None
+
+    @property
+    def name(self) -> str:
+        """Where it lies, to be shown."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+    @property
     def record(self) -> schemas.Record:
         """An event or a refusal, decoded."""
         return schemas.decode(self.value)

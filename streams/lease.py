@@ -1,0 +1,48 @@
+"""Whether this worker still owns what it was assigned.
+
+A worker that slept, or whose coordinator did not hear it for a while, may have a successor and not know it. What it
+writes late does no harm: write times see to that. But what it *says* late would stand behind its successor's words: the
+content of a message after its Kafka tombstone, or a refusal judged by rows that are newer than the record.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from chat.errors import BrokerUnavailable
+
+FRESH_SECONDS = 4.0
+"""How long an answer counts: less than half of the session timeout, so that what follows has time to be sent."""
+
+_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine is suspended, where the system has such a clock."""
+
+
+def seconds() -> float:
+    """Seconds since some moment, those of a suspended machine too."""
+    return time.clock_gettime(_CLOCK)
+
+
+class Lease:
+    """`heartbeat` asks the group's coordinator: True where this worker is a member of the present generation."""
+
+    def __init__(self, heartbeat: Callable[[], Awaitable[bool]], clock: Callable[[], float] = seconds) -> None:
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._confirmed = float("-inf")
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the last answer still counts."""
+        return self._clock() - self._confirmed < FRESH_SECONDS
+
+    async def confirm(self) -> None:
+        """Returns where the worker owned its partitions until now. Raises `BrokerUnavailable` where nobody says so.
+
+        Then either the coordinator answers later, or a rebalance takes the partitions away.
+        """
+        if self.is_fresh:
+            return
+        asked = self._clock()
+        if not await self._heartbeat():
+            raise BrokerUnavailable("the group does not say that this worker is a member")
+        self._confirmed = asked
