@@ -2,27 +2,21 @@
 
 from fastapi import FastAPI
 
-from api import cors, docs_page, openapi, problems, routes_messages, routes_service, routes_threads
+from api import cors, docs_page, openapi, problems, routes_messages, routes_privacy, routes_service, routes_threads
 from api.client_address import ClientAddress
-from api.cursor import Cursors
-from api.health import Health
 from api.middleware import HeadAsGet, Observed, SecurityHeaders, Unfailing
 from api.rate_limit import RateLimit
 from api.read_side import ReadSide
 from api.request_count import RequestCount, storage_at
 from chat.settings import Settings
-from chat.storage.history import History
-from chat.tokens import TokenVerifier
 
 
-def create_app(
-    settings: Settings, history: History, verifier: TokenVerifier, health: Health, cursors: Cursors
-) -> FastAPI:
-    """The read side over these parts. Raises `BadSetting` where CORS_ORIGINS, REDIS_URL or TRUSTED_PROXIES is wrong."""
+def create_app(side: ReadSide) -> FastAPI:
+    """The application. Raises `BadSetting` where CORS_ORIGINS, REDIS_URL or TRUSTED_PROXIES is wrong."""
     app = described_app()
-    app.state.read_side = ReadSide(settings, history, verifier, health, cursors)
+    app.state.read_side = side
     problems.install(app)
-    _add_layers(app, settings)
+    _add_layers(app, side.settings)
     return app
 
 
@@ -41,7 +35,7 @@ def described_app() -> FastAPI:
         # Its logs would hold what callers sent.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for routes in (routes_service, routes_threads, routes_messages, docs_page):
+    for routes in (routes_service, routes_threads, routes_messages, routes_privacy, docs_page):
         app.include_router(routes.router)
     openapi.describe(app)
     return app

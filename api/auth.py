@@ -20,12 +20,12 @@ there, counts instead of the role's. A tenant's token sees that tenant alone."""
 
 
 class Caller(SecurityBase):
-    """The dependency that gives a request's caller, who must have `permission` whatever it asks for."""
+    """The dependency that gives a request's caller, who must have one of these permissions whatever it asks for."""
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, *permissions: Permission) -> None:
         self.model = HTTPBearer(bearerFormat="JWT", description=SCHEME)
         self.scheme_name = "token"
-        self._permission = permission
+        self._permissions = permissions
 
     async def __call__(self, request: Request) -> Principal:
         """Raises `TokenInvalid`, `TokenExpired` or `Forbidden`, and `KeysUnavailable` where nobody can tell.
@@ -33,8 +33,8 @@ class Caller(SecurityBase):
         To whom the door is open the query's names are checked, before any rule of its values: `BadInput`.
         """
         verified = await _verified(read_side(request).verifier, _bearer(request))
-        if self._permission not in verified.principal.permissions:
-            raise Forbidden(f"the token lacks the permission {self._permission}")
+        if verified.principal.permissions.isdisjoint(self._permissions):
+            raise Forbidden(f"the token lacks the permission {' or '.join(self._permissions)}")
         check_names(request)
         return verified.principal
 

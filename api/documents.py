@@ -59,6 +59,39 @@ class MessagePage(_Document):
     last_seq: Annotated[int, Field(ge=0, description="the thread's newest message's seq")]
 
 
+class AuditLine(_Document):
+    at: _Time
+    request_id: _Uuid | None
+    actor: Annotated[str | None, Field(description="null where the service acted, or nobody knows who tried")]
+    action: Annotated[str, Field(description="requested, refused, completed, failed, held …")]
+    code: Annotated[str | None, Field(description="the reason given, or why it was refused, failed or is held")]
+
+
+class PrivacyRequest(_Document):
+    request_id: _Uuid
+    tenant_id: str
+    kind: Literal["export", "deletion", "enrolment"]
+    state: Literal["requested", "running", "waiting", "completed", "failed", "held"]
+    reason: Annotated[str | None, Field(description="as the command gave it")]
+    reason_code: Annotated[str | None, Field(description="the reason, or why it waits, failed or is held")]
+    step: Annotated[str | None, Field(description="the last step that is done")]
+    requested_by: str
+    requested_at: _Time
+    updated_at: _Time
+    receipt: Annotated[dict[str, Any] | None, Field(description="what it left when it was completed")]
+    audit: Annotated[list[AuditLine], Field(description="oldest first; of more than 200 lines the latest")]
+
+
+class PrivacyRequestPage(_Document):
+    items: list[PrivacyRequest]
+    next_cursor: _Cursor
+
+
+class AuditPage(_Document):
+    items: list[AuditLine]
+    next_cursor: _Cursor
+
+
 class Complaint(_Document):
     field: Annotated[str, Field(description="the parameter; `query` where there is no such parameter")]
     rule: Annotated[str, Field(description="what it must be")]

@@ -52,6 +52,30 @@ _SHOWN_THREAD = _plain(rendering.thread(_LEARNER, _THREAD, 15))
 _SHOWN_MESSAGE, _SHOWN_HUSK = _plain(rendering.message(_MESSAGE)), _plain(rendering.message(_HUSK))
 _COMPLAINTS = ({"field": "limit", "rule": "Input should be less than or equal to 200"},)
 
+_AUDIT = [
+    {
+        "at": "2026-01-15T10:30:00.000Z",
+        "request_id": "0199c0de-0000-7000-8000-000000000003",
+        "actor": "officer-1",
+        "action": "requested",
+        "code": "access",
+    }
+]
+_SHOWN_REQUEST = {
+    "request_id": "0199c0de-0000-7000-8000-000000000003",
+    "tenant_id": "school-2",
+    "kind": "export",
+    "state": "running",
+    "reason": "access",
+    "reason_code": "access",
+    "step": None,
+    "requested_by": "officer-1",
+    "requested_at": "2026-01-15T10:30:00.000Z",
+    "updated_at": "2026-01-15T10:30:01.000Z",
+    "receipt": None,
+    "audit": _AUDIT,
+}
+
 ANSWERS: Mapping[tuple[str, int], Mapping[str, Any]] = {
     ("Thread", 200): {"A thread, two of its messages unread": _SHOWN_THREAD},
     ("ThreadPage", 200): {
@@ -67,6 +91,9 @@ ANSWERS: Mapping[tuple[str, int], Mapping[str, Any]] = {
             "last_seq": 17,
         }
     },
+    ("PrivacyRequest", 200): {"An export that runs": _SHOWN_REQUEST},
+    ("PrivacyRequestPage", 200): {"The last page": {"items": [_SHOWN_REQUEST], "next_cursor": None}},
+    ("AuditPage", 200): {"The last page": {"items": _AUDIT, "next_cursor": None}},
     ("Service", 200): {
         "Two features on": {
             "service": "aivo-chat",

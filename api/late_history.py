@@ -5,11 +5,13 @@ from collections.abc import Collection
 
 import structlog
 
+from api.late_requests import LateRequests
 from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.errors import KeyStoreUnavailable, StorageUnavailable
 from chat.keyring import Keyring
 from chat.settings import Settings
 from chat.storage import migrate
+from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.history import Place, ShownMessage, ShownThread
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.reads import HistoryReader
@@ -27,6 +29,8 @@ class LateHistory:
         self._settings = settings
         self._connection: Connection | None = None
         self._opened: HistoryReader | None = None
+        self._opened_requests: CassandraRequests | None = None
+        self.requests = LateRequests(lambda: self._requests)
 
     async def hold(self) -> None:
         """Connects, and holds the connection until it is cancelled.
@@ -47,6 +51,7 @@ class LateHistory:
         try:
             self._connection = self._connection or await Connection.open(self._settings)
             await migrate.check(self._connection)
+            self._opened_requests = await CassandraRequests.open(self._connection)
             keys = await LearnerKeys.open(self._connection, self._settings, writes=False)
             self._opened = await HistoryReader.open(self._connection, keys)
         except (StorageUnavailable, KeyStoreUnavailable) as error:
@@ -91,6 +96,12 @@ class LateHistory:
 
     async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         return await self._reader.message(key, message_id)
+
+    @property
+    def _requests(self) -> CassandraRequests:
+        if self._opened_requests is None:
+            raise StorageUnavailable("not connected to Cassandra yet")
+        return self._opened_requests
 
     @property
     def _reader(self) -> HistoryReader:

@@ -70,6 +70,7 @@ def _id(what: str, example: str) -> Any:
     return Path(description=what, examples=[example], json_schema_extra={"pattern": UUID, "format": "uuid"})
 
 
+RequestId = Annotated[str, _id("The request's id.", "0199c0de-0000-7000-8000-000000000003")]
 ThreadId = Annotated[str, _id("The thread's id.", "0199c0de-0000-7000-8000-000000000001")]
 MessageId = Annotated[str, _id("The message's id.", "0199c0de-0000-7000-8000-000000000002")]
-Learner = Annotated[str, Query(pattern=r"^[A-Za-z0-9._~@:-]{1,128}$", description="Whose threads.", examples=["ada"])]
+Learner = Annotated[str, Query(pattern=r"^[A-Za-z0-9._~@:-]{1,128}$", description="Whose they are.", examples=["ada"])]

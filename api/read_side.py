@@ -9,6 +9,7 @@ from api.cursor import Cursors
 from api.health import Health
 from chat.settings import Settings
 from chat.storage.history import History
+from chat.storage.privacy_store import RequestHistory
 from chat.tokens import TokenVerifier
 
 
@@ -18,6 +19,7 @@ class ReadSide:
 
     settings: Settings
     history: History
+    requests: RequestHistory
     verifier: TokenVerifier
     health: Health
     cursors: Cursors

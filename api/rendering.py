@@ -1,5 +1,6 @@
 """Rows to JSON, without a model object between them; keys as the contract's tables name them."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -7,7 +8,9 @@ import orjson
 from fastapi import Response
 
 from chat.domain.model import LearnerId, Message
+from chat.domain.privacy import Request
 from chat.storage.history import ShownThread
+from chat.storage.privacy_store import Noted
 from schemas.timestamps import to_text
 
 MINUTE = 60_000
@@ -63,6 +66,35 @@ def message(one: Message) -> dict[str, Any]:
         "created_at": time(one.created_at),
         "updated_at": time(one.updated_at),
         "deleted_at": None if one.deleted_at is None else time(one.deleted_at),
+    }
+
+
+def privacy_request(one: Request, audit: Sequence[Noted]) -> dict[str, Any]:
+    """A privacy request: its state, and what was noted of it. Whose it is, its reader knows: the id is not kept."""
+    return {
+        "request_id": one.key.request_id,
+        "tenant_id": one.key.tenant_id,
+        "kind": one.kind.value,
+        "state": one.state.value,
+        "reason": one.reason or None,
+        "reason_code": one.reason_code or None,
+        "step": one.step or None,
+        "requested_by": one.actor,
+        "requested_at": time(one.requested_at),
+        "updated_at": time(one.updated_at),
+        "receipt": orjson.Fragment(one.receipt) if one.receipt else None,
+        "audit": [audit_line(line) for line in audit],
+    }
+
+
+def audit_line(one: Noted) -> dict[str, Any]:
+    """A line of the audit; `actor` is null where the service itself acted, or nobody knows who tried."""
+    return {
+        "at": time(one.at),
+        "request_id": one.request_id or None,
+        "actor": one.actor or None,
+        "action": one.action,
+        "code": one.code or None,
     }
 
 

@@ -15,6 +15,7 @@ from api.app import create_app
 from api.cursor import Cursors
 from api.health import Health, KafkaProbe
 from api.late_history import LateHistory
+from api.read_side import ReadSide
 from chat import logs
 from chat.errors import BadSetting, ChatError
 from chat.settings import Settings
@@ -58,7 +59,7 @@ async def serve(
     history = LateHistory(settings)
     health = Health({"cassandra": history.probe, "kafka": KafkaProbe(settings)})
     verifier = TokenVerifier(settings, OwnKeyring(history.keyring))
-    app = create_app(settings, history, verifier, health, Cursors(history.cursor_secret))
+    app = create_app(ReadSide(settings, history, history.requests, verifier, health, Cursors(history.cursor_secret)))
     config = uvicorn.Config(
         app,
         http="httptools",

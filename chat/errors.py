@@ -147,6 +147,25 @@ class LogTruncated(Permanent):
     exit_code = 73
 
 
+# Privacy
+
+
+class JobFailed(Permanent):
+    """A privacy request that cannot be done ends so. `code` goes into its events and its audit: no ids, no content.
+
+    With `held` it ends `held` instead of `failed`: something, such as a legal hold, forbids it.
+    """
+
+    def __init__(self, code: str, *, held: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.held = held
+
+
+class LeaseLost(Permanent):
+    """Another worker has taken a privacy request over: whoever had it before may save nothing more."""
+
+
 # Embedded servers
 
 

@@ -24,6 +24,9 @@ EXPIRIES_ASKED = Counter(
 )
 REBALANCES = Counter("chat_rebalances_total", "Rebalances of the consumer group seen by this worker.")
 ASSIGNED = Gauge("chat_assigned_partitions", "Partitions that this worker owns now.")
+PRIVACY_REQUESTS = Counter("chat_privacy_requests_total", "Privacy requests that came to a state.", ["kind", "state"])
+PRIVACY_UNFINISHED = Gauge("chat_privacy_unfinished_requests", "Privacy requests without an end.", ["kind"])
+PRIVACY_OLDEST = Gauge("chat_privacy_oldest_unfinished_seconds", "Age of the oldest privacy request without an end.")
 
 # Read side
 

@@ -1,6 +1,7 @@
-"""The Faust app: its settings, and the agent through which every chunk of commands goes."""
+"""The Faust app: its settings, and the agent through which every chunk of both command topics goes."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
@@ -30,10 +31,14 @@ class AsItIs(Schema):
 
 
 class WorkerApp(faust.App):
-    """A Faust app that knows its lanes, and how to end when it cannot go on."""
+    """A Faust app that knows its lanes, and how to end when it cannot go on.
+
+    What is `beside` the lanes is run from the moment when the app has started until it begins to leave.
+    """
 
     lanes: Lanes
     waiting: Waiting
+    beside: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,7 +87,7 @@ def make_app(settings: Settings, waiting: Waiting) -> WorkerApp:
     """The app with its agent; `lanes` must be set before it starts. Needs a running event loop."""
     app = WorkerApp(settings.consumer_group, loop=asyncio.get_running_loop(), **_options(settings))
     app.waiting = waiting
-    topic = app.topic(str(Topic.COMMANDS), schema=AsItIs(), acks=True)
+    topic = app.topic(str(Topic.COMMANDS), str(Topic.PRIVACY_COMMANDS), schema=AsItIs(), acks=True)
 
     @app.agent(topic, name="commands", concurrency=1)
     async def commands(stream: Any) -> None:

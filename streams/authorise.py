@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chat.domain.authorise import authorise
-from chat.domain.commands import PostMessage
+from chat.domain.commands import Command, PostMessage
 from chat.domain.partition import learner_key, partition_of
 from chat.domain.principal import Principal
 from chat.domain.validate import validate
@@ -16,21 +16,37 @@ from streams.records import Admitted, Decoded, Identity, Record, Refusal, header
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Lets a command through that its sender may send. `partitions` is the topic's count, fixed for life."""
+    """Lets a command through that its sender may send. `partitions` is the topic's count, fixed for life; `disabled`
+    are the types of command that this service does not do.
+    """
 
     verifier: TokenVerifier
     partitions: int
     seal: ServiceSeal
+    disabled: frozenset[str] = frozenset()
 
     def authorise(self, decoded: Decoded) -> Admitted | Refusal:
-        """The first check that fails gives the code. Raises `KeysUnavailable`; then `settle` is to be awaited first."""
+        """As `check`, for a command about a thread."""
+        checked = self.check(decoded)
+        if isinstance(checked, Refusal):
+            return checked
+        if not isinstance(decoded.command, Command):
+            return Refusal(decoded.record, decoded.identity, Refused(Code.INVALID, "the record is invalid"))
+        return Admitted(decoded.record, decoded.command, checked)
+
+    def check(self, decoded: Decoded) -> Principal | Refusal:
+        """Who sends a valid command that they may send; else the first check that fails gives the code.
+
+        Raises `KeysUnavailable`; then `settle` is to be awaited first.
+        """
         caller = self._service(decoded) if decoded.type in INTERNAL else self._caller(decoded.record)
         if isinstance(caller, Refused):
             return Refusal(decoded.record, decoded.identity, caller)
-        refused = self._place(decoded, caller) or _permission(decoded, caller) or _limits(decoded)
-        if refused is not None or decoded.command is None:
-            return Refusal(decoded.record, decoded.identity, refused or Refused(Code.INVALID, "the record is invalid"))
-        return Admitted(decoded.record, decoded.command, caller)
+        refused = self._refused(decoded, caller)
+        if refused is None:
+            return caller
+        actor = "" if refused.code is Code.WRONG_TENANT else caller.user_id
+        return Refusal(decoded.record, decoded.identity, refused, actor)
 
     async def settle(self, record: Record) -> None:
         """Returns when it is known which keys the record's token may be signed with.
@@ -55,6 +71,14 @@ class Gate:
         if not self.seal.is_on(decoded.record):
             return Refused(Code.UNAUTHENTICATED, "type: only the service itself sends this")
         return service_of(decoded.identity.tenant_id)
+
+    def _refused(self, decoded: Decoded, caller: Principal) -> Refused | None:
+        return (
+            self._place(decoded, caller) or _permission(decoded, caller) or self._disabled(decoded) or _limits(decoded)
+        )
+
+    def _disabled(self, decoded: Decoded) -> Refused | None:
+        return Refused(Code.DISABLED, "this service does not do that") if decoded.type in self.disabled else None
 
     def _place(self, decoded: Decoded, caller: Principal) -> Refused | None:
         identity = decoded.identity

@@ -1,29 +1,40 @@
 """Builds everything a worker is made of."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 import schemas
 from chat import topics
+from chat.domain.model import FIRST_LIFE, Life
+from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
+from chat.privacy.job import Jobs, registry
+from chat.privacy.subject import SECRET, Subjects
 from chat.settings import Settings
 from chat.storage import migrate
+from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.cassandra_store import CassandraStore
 from chat.storage.idle_threads import IdleThreads
 from chat.storage.learner_keys import LearnerKeys
+from chat.storage.lives import Lives
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp, make_app
 from streams.apply import Judge
 from streams.authorise import Gate
-from streams.content import PlainContent, SealedContent
-from streams.emit import Emitter
+from streams.content import SealedContent
+from streams.emit import PLAIN, Emitter
 from streams.expire import Expiry
-from streams.internal import SECRET, ServiceSeal
-from streams.lane import CommandWay, Way
+from streams.intake import Intake, LifeOf
+from streams.internal import SECRET as SEAL_SECRET
+from streams.internal import ServiceSeal
+from streams.lane import CommandWay, Way, WayOfTopic
 from streams.lanes import Lanes
 from streams.lease import Lease
+from streams.privacy_way import PrivacyWay
 from streams.publish import Publisher
+from streams.runner import Runner
 from streams.waiting import Waiting
 
 
@@ -33,6 +44,7 @@ class Servers:
 
     connection: Connection
     epoch: int
+    privacy_epoch: int
     partitions: int
     verifier: TokenVerifier
 
@@ -46,14 +58,29 @@ async def reach(settings: Settings, waiting: Waiting) -> Servers:
     await waiting.until_served(lambda: migrate.check(connection))
     known = await waiting.until_served(lambda: topics.check(settings, connection))
     commands = known[topics.Topic.COMMANDS]
-    return Servers(connection, commands.epoch, commands.partitions, TokenVerifier(settings, SharedKeyring(connection)))
+    privacy = known[topics.Topic.PRIVACY_COMMANDS]
+    verifier = TokenVerifier(settings, SharedKeyring(connection))
+    return Servers(connection, commands.epoch, privacy.epoch, commands.partitions, verifier)
 
 
-async def build(settings: Settings, servers: Servers, waiting: Waiting) -> WorkerApp:
+MakeJobs = Callable[[Settings, Servers, Waiting], Awaitable[Jobs]]
+
+
+async def privacy_jobs(_settings: Settings, _servers: Servers, _waiting: Waiting) -> Jobs:
+    """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done."""
+    return registry()
+
+
+async def build(
+    settings: Settings, servers: Servers, waiting: Waiting, make_jobs: MakeJobs = privacy_jobs
+) -> WorkerApp:
     """A Faust app that is ready to start."""
     app = make_app(settings, waiting)
-    way = await command_way(settings, servers, waiting, app)
-    app.lanes = Lanes(way, app.fail)
+    ways: dict[str, Way] = {
+        topics.Topic.COMMANDS: await command_way(settings, servers, waiting, app),
+        topics.Topic.PRIVACY_COMMANDS: await privacy_way(settings, servers, waiting, app, make_jobs),
+    }
+    app.lanes = Lanes(WayOfTopic(ways), app.fail)
     return app
 
 
@@ -64,16 +91,15 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
     limits = Limits(settings.max_messages_per_thread, settings.retention_seconds)
     judge = Judge(rows, waiting, limits, secret, servers.epoch)
-    publisher = Publisher(lambda: app.producer, waiting)
-    content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PlainContent()
-    emitter = Emitter(publisher, schemas.Format(settings.event_format), servers.partitions, content)
+    content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PLAIN
+    emitter = replace(_emitter(settings, servers, waiting, app), content=content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
     return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat))
 
 
 async def service_seal(servers: Servers, waiting: Waiting) -> ServiceSeal:
     """What the service's own records are sealed with."""
-    return ServiceSeal(await waiting.until_served(lambda: migrate.service_secret(servers.connection, SECRET)))
+    return ServiceSeal(await waiting.until_served(lambda: migrate.service_secret(servers.connection, SEAL_SECRET)))
 
 
 async def expiry(settings: Settings, servers: Servers, app: WorkerApp) -> Expiry:
@@ -82,3 +108,43 @@ async def expiry(settings: Settings, servers: Servers, app: WorkerApp) -> Expiry
     seal = await service_seal(servers, app.waiting)
     publisher = Publisher(lambda: app.producer, app.waiting)
     return Expiry(idle, publisher, app.waiting, seal, settings.retention_seconds, servers.partitions)
+
+
+async def privacy_way(
+    settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp, make_jobs: MakeJobs
+) -> Way:
+    """How a chunk of privacy commands goes; what they ask for is run beside the lanes."""
+    requests = await waiting.until_served(lambda: CassandraRequests.open(servers.connection))
+    digest_key = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
+    subjects = Subjects(await waiting.until_served(lambda: migrate.service_secret(servers.connection, SECRET)))
+    jobs = await make_jobs(settings, servers, waiting)
+    emitter = _emitter(settings, servers, waiting, app)
+    runner = Runner(requests, emitter, waiting, jobs, app.fail)
+    app.beside = (runner.run,)
+    seal = await service_seal(servers, waiting)
+    gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
+    lives = await waiting.until_served(lambda: Lives.open(servers.connection))
+    intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
+    return PrivacyWay(gate, intake, emitter, waiting, runner.wake)
+
+
+def _life_in(lives: Lives) -> LifeOf:
+    """Tells a learner's latest life."""
+
+    async def life_of(subject: bytes) -> Life:
+        (kept,) = await lives.read([subject])
+        return kept.life if kept else FIRST_LIFE
+
+    return life_of
+
+
+def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:
+    """The types of command that are not done here."""
+    return frozenset(
+        name for name, kind in PRIVACY_TYPES.items() if not settings.privacy_enabled or kind.kind not in jobs
+    )
+
+
+def _emitter(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Emitter:
+    publisher = Publisher(lambda: app.producer, waiting)
+    return Emitter(publisher, schemas.Format(settings.event_format), servers.partitions)

@@ -1,11 +1,17 @@
 """Record → typed command, or dead letter."""
 
+from collections.abc import Mapping
+
 import schemas
-from chat.domain.commands import TYPES, command
+from chat.domain.commands import TYPES, Command
+from chat.domain.privacy_commands import PrivacyCommand
 from streams.records import DeadLetter, Decoded, Identity, Record
 
+Types = Mapping[str, type[Command] | type[PrivacyCommand]]
+"""The commands of a topic by their names."""
 
-def decode(record: Record) -> Decoded | DeadLetter:
+
+def decode(record: Record, types: Types = TYPES) -> Decoded | DeadLetter:
     """The command of a record; a dead letter when its type, command, tenant and learner cannot be read."""
     try:
         decoded = schemas.decode_command(record.value or b"")
@@ -13,12 +19,12 @@ def decode(record: Record) -> Decoded | DeadLetter:
         return DeadLetter(record, error.code, error.detail)
     except schemas.InvalidRecord as error:
         return Decoded(record, error.record_type, Identity(*error.identity), None, f"{error.field}: {error.rule}")
-    return _typed(record, decoded)
+    return _typed(record, decoded, types)
 
 
-def _typed(record: Record, decoded: schemas.Record) -> Decoded:
+def _typed(record: Record, decoded: schemas.Record, types: Types) -> Decoded:
     values = decoded.fields
     identity = Identity(values["command_id"], values["tenant_id"], values["learner_id"])
-    if decoded.type not in TYPES:
+    if decoded.type not in types:
         return Decoded(record, decoded.type, identity, None, "type: belongs on another topic")
-    return Decoded(record, decoded.type, identity, command(decoded.type, values), None)
+    return Decoded(record, decoded.type, identity, types[decoded.type](**values), None)

@@ -14,7 +14,9 @@ from streams.publish import Outgoing, Publisher
 from streams.records import DeadLetter, Record, Refusal
 from streams.work import Work
 
-_CONTINUED = ("correlation-id", "traceparent")
+CONTINUED = frozenset({"correlation-id", "traceparent"})
+"""Headers of a command that go on to all that it causes."""
+
 Headers = list[tuple[str, bytes]]
 
 
@@ -55,6 +57,11 @@ class Emitter:
             batches[Destination(Topic.EVENTS, record.partition)].append(self._event(record, one))
         await self._publish(batches)
 
+    async def say(self, work: Work) -> None:
+        """Says all of it, where no rows come in between."""
+        await self.turn_away(work)
+        await self.emit(work)
+
     async def tombstone(self, partition: int, keys: Sequence[str], time: int) -> None:
         """Puts a Kafka tombstone for each key on the events; `time` in milliseconds."""
         if keys:
@@ -75,14 +82,14 @@ class Emitter:
     def _event(self, record: Record, said: Said) -> Outgoing:
         event = said.event
         value = schemas.encode(event.type, event.fields, self.format)
-        return Outgoing(event.key.encode(), value, record.timestamp, [*_continued(record), *said.headers])
+        return Outgoing(event.key.encode(), value, record.timestamp, [*continued(record), *said.headers])
 
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record
         key = learner_key(identity.tenant_id, identity.learner_id).encode()
         value = schemas.encode("CommandRejected", _rejected(refusal), self.format)
         destination = Destination(Topic.REJECTIONS, partition_of(key, self.partitions))
-        return destination, Outgoing(key, value, record.timestamp, _continued(record))
+        return destination, Outgoing(key, value, record.timestamp, continued(record))
 
 
 def _offset(refusal: Refusal) -> int:
@@ -104,8 +111,9 @@ def _rejected(refusal: Refusal) -> dict[str, object]:
     }
 
 
-def _continued(record: Record) -> Headers:
-    return [(key, value) for key, value in record.headers if key.lower() in _CONTINUED]
+def continued(record: Record) -> Headers:
+    """Those headers of a record that go on."""
+    return [(key, value) for key, value in record.headers if key.lower() in CONTINUED]
 
 
 def _dead_letter(letter: DeadLetter) -> Outgoing:

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from chat.errors import BadSetting
 from chat.metrics import OLDEST_UNFINISHED
 from chat.settings import Settings
+from chat.topic_specs import Topic
 from streams.waiting import Waiting
 
 
@@ -25,7 +26,7 @@ class Health:
         """Whether the worker is in its group and waits for no server."""
         away = self._waiting.away()
         joined = self.app is not None and self.app.joined
-        owned = len(self.app.consumer.assignment()) if joined else 0
+        owned = sum(tp.topic == Topic.COMMANDS for tp in self.app.consumer.assignment()) if joined else 0
         status = {"waiting_for": away, "joined": joined, "partitions": owned}
         return joined and not away, status
 

@@ -7,9 +7,10 @@ is its few statements and its one request to Kafka, whatever it carries.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from chat.errors import KeysUnavailable
 from chat.metrics import COMMAND_SECONDS, OUTCOMES, TRIP_RECORDS
@@ -27,6 +28,7 @@ from streams.store import store
 from streams.waiting import Waiting
 from streams.work import Work
 
+T = TypeVar("T")
 Acknowledge = Callable[[], object]
 
 TRIP = 500
@@ -56,7 +58,7 @@ class CommandWay:
         work = Work()
         await self.judge.judge(memory, await self._admit(records, work), work)
         await self._finish(work)
-        _count(records, work)
+        count(records, work, len(work.events))
 
     async def _finish(self, work: Work) -> None:
         """Refusals before rows: when the record is read again, what it was judged by may have changed.
@@ -90,24 +92,43 @@ class CommandWay:
         decoded = decode(record)
         if isinstance(decoded, DeadLetter):
             return decoded
-        try:
-            return self.gate.authorise(decoded)
-        except KeysUnavailable:
-            await self.waiting.until_served(lambda: self.gate.settle(record))
-        return self.gate.authorise(decoded)
+        return await until_known(lambda: self.gate.authorise(decoded), self.gate, record, self.waiting)
 
 
-def _count(records: Sequence[Record], work: Work) -> None:
+async def until_known(judge: Callable[[], T], gate: Gate, record: Record, waiting: Waiting) -> T:
+    """What `judge` says of a record, once it is known which keys its token may be signed with."""
+    try:
+        return judge()
+    except KeysUnavailable:
+        await waiting.until_served(lambda: gate.settle(record))
+    return judge()
+
+
+def count(records: Sequence[Record], work: Work, applied: int) -> None:
+    """Says in the metrics how a trip's records ended."""
     TRIP_RECORDS.observe(len(records))
     now = time.time()
     for record, _ in work.events:
         COMMAND_SECONDS.observe(max(0.0, now - record.timestamp / 1000))
-    OUTCOMES.labels("applied", "").inc(len(work.events))
+    OUTCOMES.labels("applied", "").inc(applied)
     OUTCOMES.labels("settled", "").inc(work.settled)
     for refusal in (*work.refusals, *work.duplicates):
         OUTCOMES.labels("refused", refusal.refused.code.value).inc()
     for letter in work.dead_letters:
         OUTCOMES.labels("dead_letter", letter.code).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class WayOfTopic:
+    """The records of each topic go its own way, those of a trip side by side."""
+
+    ways: Mapping[str, Way]
+
+    async def go(self, memory: Memory, records: Sequence[Record]) -> None:
+        by_topic: defaultdict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            by_topic[record.topic].append(record)
+        await asyncio.gather(*(self.ways[topic].go(memory, mine) for topic, mine in by_topic.items()))
 
 
 class Lane:

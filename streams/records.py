@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from chat.domain.commands import Command
 from chat.domain.model import FIRST_LIFE, Learner, Life, Thread, ThreadKey
 from chat.domain.principal import Principal
+from chat.domain.privacy_commands import PrivacyCommand
 from chat.domain.verdicts import Refused
 
 Record = Any
@@ -26,7 +27,7 @@ class Decoded(NamedTuple):
     record: Record
     type: str
     identity: Identity
-    command: Command | None
+    command: Command | PrivacyCommand | None
     complaint: str | None
 
 
@@ -54,11 +55,12 @@ class Admitted:
 
 
 class Refusal(NamedTuple):
-    """A command that ends refused."""
+    """A command that ends refused; `actor` is the user of its tenant who sent it, where that is known."""
 
     record: Record
     identity: Identity
     refused: Refused
+    actor: str = ""
 
 
 class DeadLetter(NamedTuple):

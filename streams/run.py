@@ -89,10 +89,12 @@ async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
         await asyncio.wait({app.failed, starting}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
+            watching += [asyncio.create_task(one()) for one in app.beside]
         await app.failed
     finally:
         for one in watching:
             one.cancel()
+        await asyncio.wait(watching)
         await _leave(app)
         starting.cancel()
 

@@ -31,7 +31,7 @@ class Waiting:
         try:
             return await call()
         except Transient as error:
-            server = _server(error)
+            server = server_of(error)
         self._change(server, +1)
         _log.warning("waiting_for_server", server=server)
         try:
@@ -74,5 +74,6 @@ _SERVERS: Mapping[type[Transient], str] = {
 }
 
 
-def _server(error: Transient) -> str:
+def server_of(error: Transient) -> str:
+    """The name of the server that is away."""
     return next((name for kind, name in _SERVERS.items() if isinstance(error, kind)), "kafka")

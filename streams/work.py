@@ -35,8 +35,12 @@ class Work:
         """Notes a refusal."""
         command = one.command
         identity = Identity(command.command_id, command.tenant_id, command.learner_id)
-        refusals = self.duplicates if refused.code is Code.DUPLICATE else self.refusals
-        refusals.append(Refusal(one.record, identity, refused))
+        self.turn_away(Refusal(one.record, identity, refused))
+
+    def turn_away(self, refusal: Refusal) -> None:
+        """Notes a refusal among those that it is said with."""
+        refusals = self.duplicates if refusal.refused.code is Code.DUPLICATE else self.refusals
+        refusals.append(refusal)
 
     def repeat(self, one: Admitted, repeated: Repeated) -> None:
         """Notes an event to emit again, and what comes after the commit point, which the first run may have missed."""

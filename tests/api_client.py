@@ -9,9 +9,13 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.cursor import Cursors
 from api.health import Health
+from api.read_side import ReadSide
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Message, ThreadKey
+from chat.privacy.subject import Subjects
 from chat.storage.history import History, ShownThread
+from chat.storage.memory_privacy import MemoryRequests
 from chat.storage.memory_reads import MemoryHistory
+from chat.storage.privacy_store import RequestHistory
 from chat.tokens import TokenVerifier
 from tests.records import NOW, settings_for_tests, token, uid
 
@@ -60,10 +64,13 @@ async def secret() -> bytes:
     return b"a secret of the tests' cursors .."
 
 
-def make_app(history: History, health: Health | None = None, **settings: Any) -> FastAPI:
+def make_app(
+    history: History, health: Health | None = None, requests: RequestHistory | None = None, **settings: Any
+) -> FastAPI:
     """An application over `history`, without a limit of requests unless `settings` say so."""
     chosen = settings_for_tests(**{"enable_rate_limiting": False, **settings})
-    return create_app(chosen, history, TokenVerifier(chosen), health or Health({}), Cursors(secret))
+    kept = requests or MemoryRequests(Subjects(b"s" * 32))
+    return create_app(ReadSide(chosen, history, kept, TokenVerifier(chosen), health or Health({}), Cursors(secret)))
 
 
 class Broken(MemoryHistory):

@@ -83,6 +83,7 @@ class Sent:
 class Log:
     """A command topic in memory: gives every record its partition, offset and broker time."""
 
+    topic: str = "chat.commands"
     records: list[Sent] = field(default_factory=list)
     clock: Any = field(default_factory=lambda: count(NOW))
 
@@ -100,7 +101,7 @@ class Log:
     ) -> Sent:
         """Appends whatever one likes."""
         offset = sum(1 for one in self.records if one.partition == partition)
-        sent = Sent("chat.commands", partition, offset, next(self.clock), key, value, headers)
+        sent = Sent(self.topic, partition, offset, next(self.clock), key, value, headers)
         self.records.append(sent)
         return sent
 

@@ -1,6 +1,6 @@
 """`chat send`: commands as JSON lines, and what became of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -41,7 +41,7 @@ def send(
         raise BadInput("--token", "give one, or set CHAT_TOKEN")
     with Producer(start(), token=token, outcomes=wait) as producer:
         sent = [producer.send(command) for command in commands]
-        good = _report(sent, timeout) if wait else _placed(sent, timeout)
+        good = report(sent, timeout) if wait else _placed(sent, timeout)
     if not good:
         raise typer.Exit(FAILED)
 
@@ -65,10 +65,10 @@ def _placed(sent: list[Sent], seconds: float) -> bool:
     return True
 
 
-def _report(sent: list[Sent], seconds: float) -> bool:
-    """Prints the outcomes that came; whether all commands took effect. Raises `OutcomeTimeout` where some did not come.
+def report(sent: list[Sent], seconds: float, more: Mapping[str, str] = {}) -> bool:
+    """Prints the outcomes that came, with `more` of each; whether all commands took effect.
 
-    Once one has not come in time, the others are not waited for.
+    Once one has not come in time, the others are not waited for. Raises `OutcomeTimeout` where some did not come.
     """
     late = 0
     good = True
@@ -78,14 +78,14 @@ def _report(sent: list[Sent], seconds: float) -> bool:
         except OutcomeTimeout:
             late += 1
             continue
-        _show(outcome)
+        _show(outcome, more)
         good = good and outcome.succeeded
     if late:
         raise OutcomeTimeout(f"{late} of {len(sent)} commands have no outcome within {seconds:g} s")
     return good
 
 
-def _show(outcome: Outcome) -> None:
-    json_line({name: getattr(outcome, name) for name in SHOWN})
+def _show(outcome: Outcome, more: Mapping[str, str]) -> None:
+    json_line({name: getattr(outcome, name) for name in SHOWN} | dict(more))
     if outcome.detail and not outcome.succeeded:
         note(f"{outcome.command_id}: {outcome.code}: {outcome.detail}")

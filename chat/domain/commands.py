@@ -97,11 +97,6 @@ TYPES: Mapping[str, type[Command]] = {
 }
 
 
-def command(record_type: str, values: Mapping[str, Any]) -> Command:
-    """The command of a decoded record. Raises KeyError where `record_type` is no command of `chat.commands`."""
-    return TYPES[record_type](**values)
-
-
 _SAID = {cls: attrgetter(*(field.name for field in fields(cls))) for cls in TYPES.values()}
 
 

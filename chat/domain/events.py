@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from chat.domain.commands import Command
 from chat.domain.model import Message, Thread
+from chat.domain.privacy import Kind, Request, State
 
 NAMESPACE = uuid.UUID("8d5b6a52-0c0b-5d5e-9f43-6f1f0c1b7a10")
 """Namespace of the event ids. Fixed for life: consumers drop repeats by the ids made with it."""
@@ -21,6 +22,19 @@ EVENT_OF_COMMAND: Mapping[str, str] = {
     "MarkRead": "CHAT_THREAD_READ",
     "ExpireThread": "CHAT_THREAD_DELETED",
 }
+
+PRIVACY_EVENTS: Mapping[tuple[Kind, State], str] = {
+    (Kind.EXPORT, State.REQUESTED): "CHAT_PRIVACY_EXPORT_REQUESTED",
+    (Kind.EXPORT, State.COMPLETED): "CHAT_PRIVACY_EXPORT_COMPLETED",
+    (Kind.EXPORT, State.FAILED): "CHAT_PRIVACY_EXPORT_FAILED",
+    (Kind.EXPORT, State.HELD): "CHAT_PRIVACY_EXPORT_FAILED",
+    (Kind.DELETION, State.REQUESTED): "CHAT_PRIVACY_DELETION_REQUESTED",
+    (Kind.DELETION, State.COMPLETED): "CHAT_PRIVACY_DELETION_COMPLETED",
+    (Kind.DELETION, State.FAILED): "CHAT_PRIVACY_DELETION_FAILED",
+    (Kind.DELETION, State.HELD): "CHAT_PRIVACY_DELETION_FAILED",
+    (Kind.ENROLMENT, State.COMPLETED): "CHAT_PRIVACY_LEARNER_ENROLLED",
+}
+"""What is said of a request in a state: of an enrolment only that it is done."""
 
 
 class Event(NamedTuple):
@@ -98,6 +112,17 @@ def message_deleted(cause: Cause, message: Message, deleted_by: str) -> Event:
     ids = {"message_id": message.message_id, "thread_id": message.thread_id}
     key = cause.key(message.thread_id, message.message_id)
     return _event("CHAT_MESSAGE_DELETED", key, cause, {**ids, "seq": message.seq, "deleted_by": deleted_by})
+
+
+def privacy_event(request: Request) -> Event | None:
+    """What a request's state is announced by; None where nothing is. It is of the time of the request's command."""
+    event_type = PRIVACY_EVENTS.get((request.kind, request.state))
+    if event_type is None:
+        return None
+    tenant_id, request_id = request.key
+    cause = Cause(tenant_id, request.learner_id, request.command_id, request.requested_at)
+    data = {"request_id": request_id, "state": request.state.value, "reason_code": request.reason_code}
+    return _event(event_type, cause.key("privacy", request_id), cause, data)
 
 
 def _thread_data(thread: Thread) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from chat.domain.commands import (
     UpdateThread,
 )
 from chat.domain.identifiers import is_name, is_uuid
+from chat.domain.privacy_commands import PrivacyCommand
 
 MAX_TITLE = 200
 MAX_CONTENT_BYTES = 16_384
@@ -27,21 +28,27 @@ Complaint = tuple[str, str]
 """A field's name and the rule that it breaks."""
 
 
-def validate(command: Command) -> Complaint | None:
+def validate(command: Command | PrivacyCommand) -> Complaint | None:
     """The first limit that `command` breaks, or None."""
-    return _identity(command) or _RULES[type(command)](command)
+    if isinstance(command, PrivacyCommand):
+        return _identity(command) or _uuid(command, "request_id") or _reason(command)
+    return _identity(command) or _uuid(command, "thread_id") or _RULES[type(command)](command)
 
 
-def _identity(command: Command) -> Complaint | None:
+def _identity(command: Command | PrivacyCommand) -> Complaint | None:
     if not is_uuid(command.command_id):
         return "command_id", "must be a UUID in lower-case canonical text"
     for field in ("tenant_id", "learner_id"):
         if not is_name(getattr(command, field)):
             return field, "must be 1-128 characters of A-Z a-z 0-9 . _ ~ @ : -"
-    return _uuid(command, "thread_id")
+    return None
 
 
-def _uuid(command: Command, field: str) -> Complaint | None:
+def _reason(command: PrivacyCommand) -> Complaint | None:
+    return None if command.reason in command.reasons else ("reason", "must be one of those that the contract names")
+
+
+def _uuid(command: Command | PrivacyCommand, field: str) -> Complaint | None:
     if is_uuid(getattr(command, field)):
         return None
     return field, "must be a UUID in lower-case canonical text"

@@ -19,7 +19,10 @@ from chat.settings import MADE_UP_SECRET, Settings, load
 from chat.tokens import TokenVerifier
 from tests.records import SECRET, settings_for_tests
 
+PRIVACY = ["privacy export", "privacy delete", "privacy enrol", "privacy status"]
 SUBCOMMANDS = [
+    *PRIVACY,
+    "privacy",
     "up",
     "servers",
     "topics",
@@ -63,7 +66,8 @@ def test_every_subcommand_says_what_it_does(subcommand: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "subcommand", ["up", "servers", "topics apply", "migrate", "token", "send", "tail", "schemas export", "openapi"]
+    "subcommand",
+    ["up", "servers", "topics apply", "migrate", "token", "send", "tail", "schemas export", "openapi", *PRIVACY],
 )
 def test_what_prints_data_prints_json(subcommand: str) -> None:
     """Every subcommand that prints data has `--json`."""
@@ -76,6 +80,28 @@ def test_a_wrong_command_line_is_not_a_timeout(
     """Wrong usage ends with status 64, for 2 means that an outcome did not come in time."""
     assert chat(monkeypatch, "token", "--nonsense") == 64
     assert "--nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "--learner", "l"),
+        ("delete", "--learner", "l", "--token", ""),
+        ("status",),
+        ("status", "--learner", "l", "--request", "r"),
+        ("status", "--request", "no uuid"),
+    ],
+    ids=["no-token", "empty-token", "nobody", "both", "no-uuid"],
+)
+def test_a_privacy_command_that_lacks_something_asks_no_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    """It ends with one line that names the option, and repeats nothing that was given."""
+    subcommand, *given = arguments
+    assert chat(monkeypatch, "privacy", subcommand, "--tenant", "t", *given) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("chat: error: --")
+    assert "no uuid" not in said
 
 
 def test_a_typed_error_is_one_line_and_its_own_status(

@@ -1,0 +1,87 @@
+"""The way of a privacy command: decode → authorise → accept → emit. What it asks for is run later: `streams.runner`.
+
+1. The request, by a lightweight transaction: the commit point. A record that is read again finds its own.
+2. Its place in its learner's list and its line of the audit, so that every read shows it.
+3. Its event; refusals and dead letters.
+4. Its place among the unfinished: only now can it be run, so its end is announced after its beginning.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chat.domain.events import privacy_event
+from chat.domain.privacy import Request
+from chat.domain.privacy_commands import PRIVACY_TYPES, PrivacyCommand
+from chat.domain.privacy_rules import Accepted
+from chat.domain.verdicts import Refused
+from chat.metrics import PRIVACY_REQUESTS
+from streams.authorise import Gate
+from streams.decode import decode
+from streams.emit import Emitter
+from streams.intake import Intake
+from streams.lane import count, until_known
+from streams.memory import Memory
+from streams.records import DeadLetter, Decoded, Record, Refusal
+from streams.waiting import Waiting
+from streams.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyWay:
+    """Takes a trip's records one after the other: they are few. `wake` is called when there is something to run."""
+
+    gate: Gate
+    intake: Intake
+    emitter: Emitter
+    waiting: Waiting
+    wake: Callable[[], None]
+
+    async def go(self, memory: Memory, records: Sequence[Record]) -> None:  # noqa: ARG002 - nothing is kept in memory
+        work, accepted = Work(), []
+        for record in records:
+            one = await self._take(record)
+            if isinstance(one, Accepted):
+                accepted.append(one)
+                _announce(one.request, record, work)
+            elif isinstance(one, Refusal):
+                work.turn_away(one)
+            else:
+                work.dead_letters.append(one)
+        await self.emitter.say(work)
+        await self._queue(accepted)
+        count(records, work, len(accepted))
+
+    async def _take(self, record: Record) -> Accepted | Refusal | DeadLetter:
+        decoded = decode(record, PRIVACY_TYPES)
+        if isinstance(decoded, DeadLetter):
+            return decoded
+        ended = await self._judge(decoded)
+        await self.intake.note(decoded, ended)
+        return ended
+
+    async def _judge(self, decoded: Decoded) -> Accepted | Refusal:
+        record = decoded.record
+        checked = await until_known(lambda: self.gate.check(decoded), self.gate, record, self.waiting)
+        if isinstance(checked, Refusal):
+            return checked
+        assert isinstance(decoded.command, PrivacyCommand)  # noqa: S101 - decoded as one, and the gate lets none through without
+        verdict = await self.intake.accept(decoded.command, checked, record)
+        return Refusal(record, decoded.identity, verdict, checked.user_id) if isinstance(verdict, Refused) else verdict
+
+    async def _queue(self, accepted: Sequence[Accepted]) -> None:
+        for request, before in accepted:
+            if before is None:
+                PRIVACY_REQUESTS.labels(request.kind, request.state).inc()
+            if before is None or not before.is_final:
+                await self._queue_one(request)
+        if accepted:
+            self.wake()
+
+    async def _queue_one(self, request: Request) -> None:
+        await self.waiting.until_served(lambda: self.intake.requests.queue(request))
+
+
+def _announce(request: Request, record: Record, work: Work) -> None:
+    event = privacy_event(request)
+    if event is not None:
+        work.events.append((record, event))

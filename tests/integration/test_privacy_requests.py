@@ -1,0 +1,157 @@
+"""Privacy requests through Kafka, a worker, Cassandra, HTTP and the program: asked for, run, shown, over its deaths."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chat.cli.http import get
+from chat.domain.events import event_id
+from chat.ids import new_id
+from chat.settings import Settings
+from chat.storage.cassandra_privacy import CassandraRequests
+from chat.storage.privacy_store import SHARDS
+from chat.storage.session import Connection
+from tests.api_process import api_processes
+from tests.chat_program import ChatProgram
+from tests.conftest import StartWorker
+from tests.oracle.topics import EVENTS, Reader
+from tests.privacy_worker import DEATHS, EFFECTS, PROGRAM, STEPS
+from tests.records import PARTITIONS, token
+from tests.wait import until
+from tests.worker import WorkerProcess, environment
+
+OFFICER = token(user="officer-1", role="compliance")
+FINAL = {"completed", "failed", "held"}
+
+
+class House:
+    """The service as a compliance officer sees it."""
+
+    def __init__(self, settings: Settings, folder: Path, address: str) -> None:
+        self.chat = ChatProgram(folder, environment(settings) | {"CHAT_TOKEN": OFFICER})
+        self.settings = settings
+        self._address = address
+
+    def ask(self, command: str, learner: str, *more: str, wait: bool = True) -> dict[str, object]:
+        """Sends a privacy command by the program; the line that it prints."""
+        given = ["privacy", command, "--tenant", "tenant-1", "--learner", learner, *more]
+        ended = self.chat.run(*given, *(["--wait"] if wait else []))
+        assert ended.lines, ended.err
+        return ended.lines[0]
+
+    def shown(self, request_id: object) -> dict[str, object]:
+        """The request over HTTP."""
+        status, body = get(self._address, f"/api/v1/privacy/requests/{request_id}", OFFICER)
+        return dict(body) if status == 200 else {}
+
+    def until_final(self, request_id: object) -> dict[str, object]:
+        """The request once it has ended."""
+        until(lambda: self.shown(request_id).get("state") in FINAL, 60, "the request's end")
+        return self.shown(request_id)
+
+    def unfinished(self) -> int:
+        """How many requests have no end."""
+        return asyncio.run(self._unfinished())
+
+    async def _unfinished(self) -> int:
+        connection = await Connection.open(self.settings)
+        try:
+            requests = await CassandraRequests.open(connection)
+            return sum([len(await requests.unfinished(shard)) for shard in range(SHARDS)])
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="module")
+def house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    settings = fresh.model_copy(update={"api_port": 0, "enable_rate_limiting": False})
+    with api_processes(folder) as start:
+        yield House(fresh, folder, start(settings).address())
+
+
+@pytest.fixture
+def worker(house: House, start_worker: StartWorker) -> WorkerProcess:
+    """A worker that has jobs for exports and erasures."""
+    return start_worker(house.settings, program=(PROGRAM,)).until_ready()
+
+
+@pytest.fixture
+def events(house: House) -> Iterator[Reader]:
+    reader = Reader(house.settings.kafka_bootstrap_servers[0], PARTITIONS, [EVENTS])
+    yield reader
+    reader.close()
+
+
+def of_request(events: Reader, request_id: object) -> list[tuple[str, str]]:
+    """Type and id of the events of a request so far, in their order."""
+    said = [one for one in events.read_to(events.ends()) if (one.key or b"").endswith(f"/{request_id}".encode())]
+    return [(one.record.type, one.record.fields["event_id"]) for one in said]
+
+
+def test_an_export_is_asked_for_run_and_shown(house: House, worker: WorkerProcess, events: Reader) -> None:
+    """The outcome is its event; it ends with a receipt, one final event, its audit, and the same by the program."""
+    asked = house.ask("export", "learner-1", "--reason", "access")
+    request_id, command_id = asked["request_id"], str(asked["command_id"])
+    assert asked["outcome"] == "applied"
+    shown = house.until_final(request_id)
+    assert (shown["state"], shown["receipt"]) == ("completed", {"steps": len(STEPS)})
+    types = ["CHAT_PRIVACY_EXPORT_REQUESTED", "CHAT_PRIVACY_EXPORT_COMPLETED"]
+    ids = [event_id("tenant-1", "learner-1", command_id, one) for one in types]
+    assert of_request(events, request_id) == list(zip(types, ids, strict=True))
+    assert asked["event_id"] == ids[0]
+    status = house.chat.run("privacy", "status", "--tenant", "tenant-1", "--learner", "learner-1", "--json")
+    assert [(one["request_id"], one["state"]) for one in status.lines] == [(request_id, "completed")]
+    one = house.chat.run("privacy", "status", "--tenant", "tenant-1", "--request", str(request_id))
+    assert [line.split()[-2:] for line in one.out.splitlines()[1:]] == [
+        ["access", "officer-1"],
+        ["completed", "access"],
+    ]
+    assert house.chat.run("privacy", "status", "--tenant", "tenant-2", "--request", str(request_id)).status == 1
+    until(lambda: house.unfinished() == 0, what="nothing unfinished")
+    assert worker.metric("chat_privacy_requests_total") >= 3
+    assert worker.metric("chat_privacy_oldest_unfinished_seconds") == 0
+
+
+def test_the_same_again_is_a_duplicate_and_success(house: House, worker: WorkerProcess) -> None:
+    """A used request_id under another command_id is invalid; an enrolment, which has no job here, is disabled."""
+    request_id = new_id()
+    assert house.ask("delete", "learner-2", "--request", request_id)["outcome"] == "applied"
+    assert house.ask("delete", "learner-2", "--request", request_id)["code"] == "invalid"
+    assert house.ask("enrol", "learner-2")["code"] == "disabled"
+    audit = [line["action"] for line in house.until_final(request_id)["audit"]]  # type: ignore[attr-defined]
+    assert (audit[0], set(audit)) == ("requested", {"requested", "refused", "completed"})
+    assert worker.alive
+
+
+def test_a_held_erasure_says_why(house: House, worker: WorkerProcess, events: Reader) -> None:
+    """It ends `held` with its reason, in state, event and audit."""
+    asked = house.ask("delete", "learner-3", "--reason", "retention")
+    shown = house.until_final(asked["request_id"])
+    assert (shown["state"], shown["reason_code"]) == ("held", "legal_hold")
+    types = [kind for kind, _ in of_request(events, asked["request_id"])]
+    assert types == ["CHAT_PRIVACY_DELETION_REQUESTED", "CHAT_PRIVACY_DELETION_FAILED"]
+    assert worker.alive
+
+
+def test_a_worker_killed_at_every_step_is_succeeded(house: House, start_worker: StartWorker, events: Reader) -> None:
+    """`kill -9` before and after each step's effect: the request ends once, and no step is done for nothing."""
+    asked = house.ask("export", "learner-4", "--reason", "portability", wait=False)
+    deaths = 0
+    worker = start_worker(house.settings, program=(PROGRAM,))
+    while deaths < len(DEATHS):
+        assert worker.exit_status(60) == -9
+        deaths += 1
+        worker.start()
+    shown = house.until_final(asked["request_id"])
+    assert (shown["state"], shown["receipt"]) == ("completed", {"steps": len(STEPS)})
+    effects = [line.split()[1] for line in (worker.log.parent / EFFECTS).read_text().splitlines()]
+    assert effects == [step for step in STEPS for _ in range(2)], "each step again after the death behind its effect"
+    until(lambda: house.unfinished() == 0, what="nothing unfinished")
+    types = [kind for kind, _ in dict.fromkeys(of_request(events, asked["request_id"]))]
+    assert types == ["CHAT_PRIVACY_EXPORT_REQUESTED", "CHAT_PRIVACY_EXPORT_COMPLETED"]
+    assert [line["action"] for line in shown["audit"]] == ["requested", "completed"]  # type: ignore[attr-defined]
+    assert worker.alive
+    assert worker.stop() == 0
