@@ -24,7 +24,9 @@ RUN pip install --no-deps --no-build-isolation --editable .
 
 FROM python:3.11-slim
 
-RUN useradd --system --uid 10001 --no-create-home chat
+# A volume of key-encryption keys begins with the rights of this folder.
+RUN useradd --system --uid 10001 --no-create-home chat \
+    && install --directory --owner 10001 --mode 0700 /keys
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -7,12 +7,13 @@ import structlog
 
 from api.late_requests import LateRequests
 from chat.domain.model import LearnerId, Message, ThreadKey
-from chat.errors import StorageUnavailable
+from chat.errors import KeyStoreUnavailable, StorageUnavailable
 from chat.keyring import Keyring
 from chat.settings import Settings
 from chat.storage import migrate
 from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.history import Place, ShownMessage, ShownThread
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.reads import HistoryReader
 from chat.storage.session import Connection
 
@@ -34,7 +35,8 @@ class LateHistory:
     async def hold(self) -> None:
         """Connects, and holds the connection until it is cancelled.
 
-        Raises `SchemaMismatch` where Cassandra's tables are not what this program reads.
+        Raises `SchemaMismatch` where Cassandra's tables are not what this program reads, and `KeyStoreUnfit` where the
+        key-encryption keys are not those of the keyspace.
         """
         try:
             while self._opened is None:
@@ -50,8 +52,9 @@ class LateHistory:
             self._connection = self._connection or await Connection.open(self._settings)
             await migrate.check(self._connection)
             self._opened_requests = await CassandraRequests.open(self._connection)
-            self._opened = await HistoryReader.open(self._connection)
-        except StorageUnavailable as error:
+            keys = await LearnerKeys.open(self._connection, self._settings, writes=False)
+            self._opened = await HistoryReader.open(self._connection, keys)
+        except (StorageUnavailable, KeyStoreUnavailable) as error:
             _log.warning("waiting_for_cassandra", reason=str(error))
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -69,6 +72,9 @@ class LateHistory:
 
     async def owner(self, tenant_id: str, thread_id: str) -> ThreadKey | None:
         return await self._reader.owner(tenant_id, thread_id)
+
+    async def learner(self, tenant_id: str, learner_id: str) -> LearnerId | None:
+        return await self._reader.learner(tenant_id, learner_id)
 
     async def thread(self, key: ThreadKey) -> ShownThread | None:
         return await self._reader.thread(key)

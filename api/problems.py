@@ -15,6 +15,7 @@ from chat.errors import (
     BadInput,
     BadToken,
     Forbidden,
+    KeyStoreUnavailable,
     KeysUnavailable,
     NotVisible,
     StorageUnavailable,
@@ -29,6 +30,7 @@ RULE_BROKEN = "the request breaks a rule"
 READ_ONLY = "this API only reads; commands go through Kafka"
 STORE_AWAY = "the store does not answer; try again"
 KEYS_AWAY = "the keys of tokens cannot be had; try again"
+CONTENT_KEYS_AWAY = "the keys of content cannot be had; try again"
 OUR_FAULT = "the service failed; the fault is not the request's"
 
 Complaints = Sequence[Mapping[str, str]]
@@ -100,6 +102,11 @@ async def _on_storage(_request: Request, error: Exception) -> Response:
     return problem(ProblemCode.UNAVAILABLE, STORE_AWAY, headers={"retry-after": "1"})
 
 
+async def _on_key_store(_request: Request, error: Exception) -> Response:
+    _log.warning("keys_away", reason=str(error))
+    return problem(ProblemCode.UNAVAILABLE, CONTENT_KEYS_AWAY, headers={"retry-after": "5"})
+
+
 async def _on_keys(_request: Request, error: Exception) -> Response:
     _log.warning("jwks_away", reason=str(error))
     return problem(ProblemCode.UNAVAILABLE, KEYS_AWAY, headers={"retry-after": "5"})
@@ -124,5 +131,6 @@ _HANDLERS = {
     RequestValidationError: _on_validation,
     StorageUnavailable: _on_storage,
     KeysUnavailable: _on_keys,
+    KeyStoreUnavailable: _on_key_store,
     HTTPException: _on_http,
 }

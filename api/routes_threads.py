@@ -12,7 +12,6 @@ from api.parameters import DEFAULT_LIMIT, Cursor, Learner, Limit, ThreadId
 from api.read_side import read_side
 from api.rendering import Json
 from api.rendering import thread as render
-from chat.domain.model import FIRST_GENERATION, LearnerId
 from chat.domain.principal import Permission, Principal
 from chat.errors import NotVisible
 from chat.storage.history import Place
@@ -31,7 +30,9 @@ async def list_threads(
     side = read_side(request)
     listing = ("threads", caller.tenant_id, learner_id)
     after = Place(*await side.cursors.open(listing, cursor)) if cursor else None
-    learner = LearnerId(caller.tenant_id, learner_id, FIRST_GENERATION)
+    learner = await side.history.learner(caller.tenant_id, learner_id)
+    if learner is None:
+        return Json({"items": [], "next_cursor": None})
     found = await side.history.threads(learner, limit + 1, after)
     last = found[limit - 1] if len(found) > limit else None
     next_cursor = await side.cursors.seal(listing, (last.last_activity_at, last.thread_id)) if last else None

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import tempfile
 import time
 import uuid
 
@@ -17,6 +19,7 @@ from chat.servers.free_port import free_port
 from chat.settings import Settings, load
 from chat.storage import migrate
 from chat.storage.cassandra_store import CassandraStore
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.session import Connection
 from chat.storage.writes import ThreadWrite
 from chat.topic_specs import Topic
@@ -42,6 +45,7 @@ def build(addresses: Addresses) -> Settings:
         "METRICS_PORT": str(free_port()),
         "JWT_SECRET_KEY": "a secret of the benchmark, 32 bytes long at least",
         "JWT_JWKS_URL": "",
+        "KEK_FOLDER": tempfile.mkdtemp(prefix="chat-bench-keys-"),
         "LOG_LEVEL": "INFO",
     }
     settings = load()
@@ -53,6 +57,7 @@ def build(addresses: Addresses) -> Settings:
 def clear(settings: Settings) -> None:
     """Gives the disk back."""
     asyncio.run(_drop(settings))
+    shutil.rmtree(settings.kek_folder)
 
 
 def _delete_topics(settings: Settings) -> None:
@@ -69,7 +74,8 @@ async def _furnish(settings: Settings) -> None:
     await topics.apply(settings)
     connection = await Connection.open(settings)
     try:
-        store = await CassandraStore.open(connection, lambda _tenant: 1)
+        keys = await LearnerKeys.open(connection, settings, writes=True)
+        store = await CassandraStore.open(connection, keys, lambda _tenant: 1)
         threads = [_thread(one) for workload in WORKLOADS for one in places(workload)]
         for start in range(0, len(threads), AT_ONCE):
             await store.commit(threads[start : start + AT_ONCE])

@@ -9,7 +9,7 @@ from bench.plain import Post
 from chat.domain.model import FIRST_GENERATION, bucket_of
 from chat.domain.position import position
 from chat.storage import rows
-from chat.storage.sealing import seal
+from chat.storage.sealing import plain
 from chat.storage.session import Connection
 
 POST_MESSAGE = 2
@@ -57,8 +57,8 @@ class PlainRows:
             uuid.UUID(message.message_id),
             message.sender_id,
             message.message_type,
-            seal(message.content or ""),
-            seal(message.metadata),
+            plain(message.content or ""),
+            plain(message.metadata),
             None,
             message.created_at,
             message.updated_at,

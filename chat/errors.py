@@ -97,6 +97,25 @@ class MigrationFailed(Permanent):
     exit_code = 70
 
 
+# Keys of learners
+
+
+class KeyStoreUnfit(Permanent):
+    """The key-encryption keys are not those of this keyspace, are not there, or others may read them."""
+
+    exit_code = 74
+
+
+class KeyStoreUnavailable(Transient):
+    """A key-encryption key cannot be had now, or the key of a learner changed while it was used."""
+
+
+class CellDamaged(Permanent):
+    """A sealed cell cannot be opened with the key that it names: it was changed, moved, or is of another program."""
+
+    exit_code = 70
+
+
 # Kafka
 
 

@@ -99,6 +99,14 @@ class Settings(BaseSettings):
 
     privacy_enabled: bool = Field(default=True, description="export and erasure")
     message_encryption: bool = Field(default=True, description="seal content and metadata under each learner's key")
+    kek_folder: Path = Field(
+        Path(".chat/keys"), description="key-encryption keys of learners' keys: mode 0700, its files 0600"
+    )
+    vault_addr: str = Field("", description="set: the transit engine of this Vault, instead of KEK_FOLDER")
+    vault_token: str = Field("", repr=False, description="with VAULT_ADDR")
+    vault_namespace: str = Field("", description="with VAULT_ADDR, where Vault has namespaces")
+    vault_cacert: Path | None = Field(None, description="PEM file of the authorities that signed Vault")
+    vault_transit_mount: str = Field("transit", description="where Vault's transit engine is mounted")
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")
@@ -143,6 +151,12 @@ class Settings(BaseSettings):
         wrong = set(self.algorithms) - (ASYMMETRIC if self.jwt_jwks_url else {"HS256"})
         if wrong:
             raise ValueError(f"JWT_ALGORITHMS: {', '.join(sorted(wrong))} does not fit the kind of key that is set")
+        return self
+
+    @model_validator(mode="after")
+    def _sealed_events(self) -> Self:
+        if self.event_content == "sealed" and not self.message_encryption:
+            raise ValueError("EVENT_CONTENT: can be `sealed` with MESSAGE_ENCRYPTION=true only")
         return self
 
     @model_validator(mode="after")

@@ -33,9 +33,10 @@ class Judge:
         """Adds the verdicts to `work` and their effects to `memory`."""
         facts = await self.waiting.until_served(lambda: gather(self.store, memory, admitted, self.epoch))
         for one in admitted:
-            await self._ensure_claim(one, memory, facts)
+            if one.life.holds(self._position(one)):
+                await self._ensure_claim(one, memory, facts)
             self._note(one, self._verdict(one, memory, facts), memory, facts, work)
-        memory.settle({one.thread.learner for one in admitted})
+        memory.settle({one.thread.learner for one in admitted if one.thread.learner in memory})
 
     async def _ensure_claim(self, one: Admitted, memory: Memory, facts: Facts) -> None:
         """Claims a thread id whose `CreateThread` could not be foreseen to come so far: rare, so one by one."""
@@ -53,13 +54,14 @@ class Judge:
     def _verdict(self, one: Admitted, memory: Memory, facts: Facts) -> Verdict:
         command, key = one.command, one.thread
         given = Given(
-            _held(memory, key).thread,
+            _held(memory, key).thread if memory.knows(key) else None,
             facts.remembered.get((key.learner, command.command_id)),
             self._digest(command),
             facts.seqs[key],
             not facts.claims.get(key, True),
             facts.target(one),
             facts.marks.get((key, one.caller.user_id)),
+            one.life,
         )
         moderates = Permission.MESSAGES_MODERATE in one.caller.permissions
         at = At(self._position(one), one.record.timestamp, one.caller.user_id, moderates)

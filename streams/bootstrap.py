@@ -1,7 +1,7 @@
 """Builds everything a worker is made of."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import schemas
 from chat import topics
@@ -15,15 +15,18 @@ from chat.storage import migrate
 from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.cassandra_store import CassandraStore
 from chat.storage.idle_threads import IdleThreads
+from chat.storage.learner_keys import LearnerKeys
+from chat.storage.lives import Lives
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp, make_app
 from streams.apply import Judge
 from streams.authorise import Gate
-from streams.emit import Emitter
+from streams.content import SealedContent
+from streams.emit import PLAIN, Emitter
 from streams.expire import Expiry
-from streams.intake import Intake
+from streams.intake import Intake, LifeOf
 from streams.internal import SECRET as SEAL_SECRET
 from streams.internal import ServiceSeal
 from streams.lane import CommandWay, Way, WayOfTopic
@@ -83,11 +86,13 @@ async def build(
 
 async def command_way(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Way:
     """How a chunk of commands goes."""
-    rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, settings.retention_seconds))
+    keys = await waiting.until_served(lambda: LearnerKeys.open(servers.connection, settings, writes=True))
+    rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, keys, settings.retention_seconds))
     secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
     limits = Limits(settings.max_messages_per_thread, settings.retention_seconds)
     judge = Judge(rows, waiting, limits, secret, servers.epoch)
-    emitter = _emitter(settings, servers, waiting, app)
+    content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PLAIN
+    emitter = replace(_emitter(settings, servers, waiting, app), content=content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
     return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat))
 
@@ -118,13 +123,19 @@ async def privacy_way(
     app.beside = (runner.run,)
     seal = await service_seal(servers, waiting)
     gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
-    intake = Intake(requests, _life_of, waiting, subjects, digest_key, servers.privacy_epoch)
+    lives = await waiting.until_served(lambda: Lives.open(servers.connection))
+    intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
     return PrivacyWay(gate, intake, emitter, waiting, runner.wake)
 
 
-async def _life_of(_subject: bytes) -> Life:
-    """Every learner's first: as yet no life ends."""
-    return FIRST_LIFE
+def _life_in(lives: Lives) -> LifeOf:
+    """Tells a learner's latest life."""
+
+    async def life_of(subject: bytes) -> Life:
+        (kept,) = await lives.read([subject])
+        return kept.life if kept else FIRST_LIFE
+
+    return life_of
 
 
 def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:

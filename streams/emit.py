@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import schemas
-from chat.domain.events import Event
 from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
+from streams.content import Content, PlainContent, Said
 from streams.publish import Outgoing, Publisher
 from streams.records import DeadLetter, Record, Refusal
 from streams.work import Work
@@ -18,6 +18,9 @@ CONTINUED = frozenset({"correlation-id", "traceparent"})
 """Headers of a command that go on to all that it causes."""
 
 Headers = list[tuple[str, bytes]]
+
+
+PLAIN = PlainContent()
 
 
 class Destination(NamedTuple):
@@ -34,6 +37,7 @@ class Emitter:
     publisher: Publisher
     format: schemas.Format
     partitions: int
+    content: Content = PLAIN
 
     async def turn_away(self, work: Work) -> None:
         """Says what has no effect, refusals and dead letters; returns when Kafka has all of it."""
@@ -48,8 +52,9 @@ class Emitter:
         Order in each partition is the log's.
         """
         batches = self._refusals(work.duplicates)
-        for record, event in work.events:
-            batches[Destination(Topic.EVENTS, record.partition)].append(self._event(record, event))
+        said = await self.content.say([event for _, event in work.events])
+        for (record, _), one in zip(work.events, said, strict=True):
+            batches[Destination(Topic.EVENTS, record.partition)].append(self._event(record, one))
         await self._publish(batches)
 
     async def say(self, work: Work) -> None:
@@ -74,9 +79,10 @@ class Emitter:
             batches[destination].append(outgoing)
         return batches
 
-    def _event(self, record: Record, event: Event) -> Outgoing:
+    def _event(self, record: Record, said: Said) -> Outgoing:
+        event = said.event
         value = schemas.encode(event.type, event.fields, self.format)
-        return Outgoing(event.key.encode(), value, record.timestamp, continued(record))
+        return Outgoing(event.key.encode(), value, record.timestamp, [*continued(record), *said.headers])
 
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record

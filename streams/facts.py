@@ -57,15 +57,24 @@ async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted], epo
 
     `epoch` is that of the topic from which the commands come. Raises `StorageUnavailable`; may be called again.
     """
-    await _load(store, memory, admitted)
+    living = await _live(store, admitted, epoch)
+    await _load(store, memory, living)
     facts = Facts()
     await asyncio.gather(
-        _find_commands(store, memory, admitted, epoch, facts),
-        _find_messages(store, memory, admitted, facts),
-        _find_marks(store, admitted, facts),
+        _find_commands(store, memory, living, epoch, facts),
+        _find_messages(store, memory, living, facts),
+        _find_marks(store, living, facts),
     )
-    await _claim(store, memory, admitted, facts)
+    await _claim(store, memory, living, facts)
     return facts
+
+
+async def _live(store: Store, admitted: Sequence[Admitted], epoch: int) -> list[Admitted]:
+    """Gives each command its learner's latest life; those that it holds. Nothing else is asked of who was erased."""
+    lives = await store.load_lives({one.learner for one in admitted})
+    for one in admitted:
+        one.belongs_to(lives[one.learner])
+    return [one for one in admitted if one.life.holds(position(epoch, one.record.offset))]
 
 
 async def _load(store: Store, memory: Memory, admitted: Sequence[Admitted]) -> None:

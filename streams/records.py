@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from chat.domain.commands import Command
-from chat.domain.model import FIRST_GENERATION, LearnerId, Thread, ThreadKey
+from chat.domain.model import FIRST_LIFE, Learner, Life, Thread, ThreadKey
 from chat.domain.principal import Principal
 from chat.domain.privacy_commands import PrivacyCommand
 from chat.domain.verdicts import Refused
@@ -33,16 +33,25 @@ class Decoded(NamedTuple):
 
 @dataclass(slots=True)
 class Admitted:
-    """A valid command of somebody who may send it, and the thread that it names."""
+    """A valid command of somebody who may send it, its learner, and the thread that it names, in the learner's
+    latest `life`.
+    """
 
     record: Record
     command: Command
     caller: Principal
+    learner: Learner = field(init=False)
+    life: Life = field(init=False)
     thread: ThreadKey = field(init=False)
 
     def __post_init__(self) -> None:
-        learner = LearnerId(self.command.tenant_id, self.command.learner_id, FIRST_GENERATION)
-        self.thread = ThreadKey(learner, self.command.thread_id)
+        self.learner = Learner(self.command.tenant_id, self.command.learner_id)
+        self.belongs_to(FIRST_LIFE)
+
+    def belongs_to(self, life: Life) -> None:
+        """Says which life is the learner's latest."""
+        self.life = life
+        self.thread = ThreadKey(life.of(self.learner), self.command.thread_id)
 
 
 class Refusal(NamedTuple):

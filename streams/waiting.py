@@ -1,12 +1,12 @@
 """A server that is away is no outcome: wait, say so, go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import structlog
 
-from chat.errors import KeysUnavailable, StorageUnavailable, Transient
+from chat.errors import BrokerUnavailable, KeyStoreUnavailable, KeysUnavailable, StorageUnavailable, Transient
 from chat.metrics import WAITING
 
 T = TypeVar("T")
@@ -66,8 +66,14 @@ class Waiting:
         WAITING.labels(server).set(self._waiters[server])
 
 
+_SERVERS: Mapping[type[Transient], str] = {
+    StorageUnavailable: "cassandra",
+    BrokerUnavailable: "kafka",
+    KeysUnavailable: "jwks",
+    KeyStoreUnavailable: "keys",
+}
+
+
 def server_of(error: Transient) -> str:
     """The name of the server that is away."""
-    if isinstance(error, KeysUnavailable):
-        return "jwks"
-    return "cassandra" if isinstance(error, StorageUnavailable) else "kafka"
+    return next((name for kind, name in _SERVERS.items() if isinstance(error, kind)), "kafka")

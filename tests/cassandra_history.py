@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from chat.domain.model import Message, Status, ThreadKey, bucket_of
+from chat.settings import Settings
 from chat.storage.history import ShownThread
+from chat.storage.learner_keys import KeyTools, LearnerKeys
 from chat.storage.reads import HistoryReader
-from chat.storage.sealing import seal
+from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
 OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?) IF NOT EXISTS"
@@ -36,18 +38,23 @@ class CassandraHistory(HistoryReader):
     """Reads as the service does; writes as `MemoryHistory` does."""
 
     _writes: dict[str, Any]
+    _own_keys: LearnerKeys
 
     @classmethod
-    async def open(cls, connection: Connection) -> Self:
-        history = await super().open(connection)
+    async def of(cls, connection: Connection, settings: Settings) -> Self:
+        """With one set of keys for reading and another for writing, as API and worker have."""
+        tools = await KeyTools.open(connection, settings)
+        history = await cls.open(connection, LearnerKeys(tools, writes=False))
+        history._own_keys = LearnerKeys(tools, writes=True)
         prepared = await asyncio.gather(*map(connection.prepare, WRITES))
         history._writes = dict(zip(WRITES, prepared, strict=True))
         return history
 
     async def put_thread(self, key: ThreadKey, thread: ShownThread) -> None:
         """Makes a thread, or gives it another state."""
-        details = thread.details
-        told = (seal(details.title), seal(details.metadata), *details[2:], thread.last_seq)
+        details, cells = thread.details, await self._sealing(key)
+        title, metadata = (cells.seal(getattr(details, name), name, key.thread_id) for name in ("title", "metadata"))
+        told = (title, metadata, *details[2:], thread.last_seq)
         activity = thread.last_activity_at
         tenant_id, learner_id, generation = key.learner
         await self._write(OWNER, tenant_id, uuid.UUID(key.thread_id), learner_id, generation)
@@ -60,7 +67,8 @@ class CassandraHistory(HistoryReader):
 
     async def put_messages(self, key: ThreadKey, messages: Iterable[Message]) -> None:
         """Many rows side by side."""
-        rows = [(self._writes[MESSAGE], (*_values(key), *_row(message))) for message in messages]
+        cells = await self._sealing(key)
+        rows = [(self._writes[MESSAGE], (*_values(key), *_row(message, cells))) for message in messages]
         seqs = [(self._writes[SEQ], (*row[1][:4], row[1][6], row[1][5])) for row in rows]
         await self._connection.execute_all(rows + seqs)
 
@@ -78,6 +86,10 @@ class CassandraHistory(HistoryReader):
         await self._write(DELETED, Status.DELETED, *_values(key))
         await self._write(UNLISTED, *_values(key))
 
+    async def _sealing(self, key: ThreadKey) -> Cells:
+        await self._own_keys.make([key.learner.learner])
+        return self._own_keys.writable(key.learner)
+
     async def _write(self, cql: str, *values: Any) -> None:
         await self._connection.execute(self._writes[cql], values)
 
@@ -86,15 +98,16 @@ def _values(key: ThreadKey) -> tuple[Any, ...]:
     return (*key.learner, uuid.UUID(key.thread_id))
 
 
-def _row(message: Message) -> tuple[Any, ...]:
+def _row(message: Message, cells: Cells) -> tuple[Any, ...]:
+    place = message.thread_id, message.message_id
     return (
         bucket_of(message.seq),
         message.seq,
         uuid.UUID(message.message_id),
         message.sender_id,
         message.message_type,
-        None if message.content is None else seal(message.content),
-        seal(message.metadata),
+        None if message.content is None else cells.seal(message.content, "content", *place),
+        cells.seal(message.metadata, "metadata", *place),
         None if message.reply_to is None else uuid.UUID(message.reply_to),
         message.created_at,
         message.updated_at,

@@ -20,7 +20,7 @@ MESSAGE, HUSK = examples.ANSWERS["Message", 200].values()
 async def fill(settings: Settings) -> None:
     """Writes it into an empty keyspace."""
     connection = await Connection.open(settings)
-    history = await CassandraHistory.open(connection)
+    history = await CassandraHistory.of(connection, settings)
     for number in range(2, THREADS):
         await history.put_thread(ThreadKey(LEARNER, uid(1, number)), shown_thread(number))
     key = ThreadKey(LEARNER, SHOWN["thread_id"])

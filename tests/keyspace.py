@@ -13,13 +13,14 @@ from tests.records import settings_for_tests
 
 
 @contextmanager
-def keyspace(servers: Addresses) -> Iterator[Settings]:
+def keyspace(servers: Addresses, **changes: object) -> Iterator[Settings]:
     """Settings of a keyspace that is dropped at the end; no topics are made."""
     settings = settings_for_tests(
         kafka_bootstrap_servers=(str(servers.kafka),),
         cassandra_contact_points=servers.cassandra,
         cassandra_port=servers.cassandra_port,
         cassandra_keyspace=f"api_{uuid.uuid4().hex[:12]}",
+        **changes,
     )
     asyncio.run(migrate(settings))
     yield settings

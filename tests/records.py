@@ -1,9 +1,13 @@
 """Records as a producer of commands would send them, and as Kafka would hand them over."""
 
+import atexit
 import json
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import schemas
@@ -19,9 +23,18 @@ NOW = 1_768_473_000_000
 """Broker time of the first record, in milliseconds."""
 
 
+@cache
+def key_folder() -> Path:
+    """Where this run's key-encryption keys are, until it ends."""
+    folder = tempfile.mkdtemp(prefix="chat-test-keys-")
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)
+
+
 def settings_for_tests(**changes: Any) -> Settings:
     """Settings that no file changes."""
-    return Settings(_env_file=None, **{"jwt_secret_key": SECRET, **changes})  # type: ignore[call-arg]
+    defaults = {"jwt_secret_key": SECRET, "kek_folder": key_folder()}
+    return Settings(_env_file=None, **defaults | changes)  # type: ignore[call-arg, arg-type]
 
 
 @cache

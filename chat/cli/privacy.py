@@ -3,9 +3,12 @@
 import typer
 
 from chat.cli.output import PLAIN
+from chat.cli.privacy_keys import rotate
 from chat.cli.privacy_requests import COMMANDS
 
-app = typer.Typer(help="Export, erase and enrol a learner; see what came of it.", no_args_is_help=True, **PLAIN)
+app = typer.Typer(
+    help="Export, erase and enrol a learner; what came of it; rotate keys.", no_args_is_help=True, **PLAIN
+)
 
-for command in COMMANDS:
+for command in (*COMMANDS, rotate):
     app.command()(command)

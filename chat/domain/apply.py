@@ -34,6 +34,8 @@ from chat.domain.verdicts import Code, Refused
 
 def apply(command: Command, given: Given, at: At, limits: Limits) -> Verdict:
     """The verdict on a command that may be sent (see `authorise`) and whose fields are valid (see `validate`)."""
+    if not given.life.holds(at.position):
+        return Refused(Code.LEARNER_ERASED, "the learner's data were erased after this command or before it")
     refused = _seen_before(command, given, at)
     if refused is not None:
         return refused

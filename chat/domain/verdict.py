@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chat.domain.commands import Command
 from chat.domain.events import Event
-from chat.domain.model import Message, Thread
+from chat.domain.model import FIRST_LIFE, Life, Message, Thread
 from chat.domain.verdicts import Refused
 
 
@@ -37,7 +37,7 @@ class Limits(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What is known before.
+    """What is known before; of an erased learner nothing but its `life`.
 
     `seqs` maps the message ids that the command names to their seq, where they exist; `message` is the one that it
     wants to change; `mark` is how far the sender has read, None where nothing is kept of that.
@@ -50,6 +50,7 @@ class Given(NamedTuple):
     thread_id_taken: bool = False
     message: Message | None = None
     mark: int | None = None
+    life: Life = FIRST_LIFE
 
 
 class Applied(NamedTuple):

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from typing import Any, Self
 
 from chat.domain.commands import CreateThread, PostMessage
-from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey, bucket_of
+from chat.domain.model import Details, Learner, LearnerId, Life, Message, Status, Thread, ThreadKey, bucket_of
 from chat.domain.verdict import Remembered
 from chat.storage import store
 from chat.storage.batches import Batcher
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.rows import COMMAND_SHARDS, Row, Rows, command_shard
-from chat.storage.sealing import unseal
+from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 from chat.storage.store import (
     ID_LIMIT,
@@ -68,26 +69,38 @@ _FOR_EVER = frozenset({CreateThread.kind, PostMessage.kind})
 class CassandraStore:
     """The `Store` in Cassandra. A message's cells expire `retention` seconds of its tenant after its creation."""
 
-    def __init__(self, connection: Connection, rows: Rows, reads: dict[str, Any], retention: Retention) -> None:
+    def __init__(
+        self, connection: Connection, keys: LearnerKeys, rows: Rows, reads: dict[str, Any], retention: Retention
+    ) -> None:
         self._connection = connection
+        self._keys = keys
         self._rows = rows
         self._reads = reads
         self._batcher = Batcher(connection)
         self._retention = retention
 
     @classmethod
-    async def open(cls, connection: Connection, retention: Retention) -> Self:
-        """Prepares every statement. Raises `StorageUnavailable`."""
-        rows = await Rows.open(connection)
+    async def open(cls, connection: Connection, keys: LearnerKeys, retention: Retention) -> Self:
+        """Prepares every statement; `keys` must be such as write. Raises `StorageUnavailable`."""
+        rows = await Rows.open(connection, keys.writable)
         prepared = await asyncio.gather(*map(connection.prepare, _READS))
         for one in prepared:
             one.is_idempotent = True
-        return cls(connection, rows, dict(zip(_READS, prepared, strict=True)), retention)
+        return cls(connection, keys, rows, dict(zip(_READS, prepared, strict=True)), retention)
+
+    async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:
+        return {learner: held.life for learner, held in (await self._keys.find(learners)).items()}
+
+    def forget_life(self, learner: Learner) -> None:
+        self._keys.forget(learner)
 
     async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
+        await self._know(key.learner for key in keys)
         statement = self._reads[_SELECT_THREAD]
         answers = await self._connection.execute_all((statement, _thread_values(key)) for key in keys)
-        return {key: _loaded(key, rows) for key, rows in zip(keys, answers, strict=True)}
+        return {
+            key: _loaded(key, rows, self._keys.readable(key.learner)) for key, rows in zip(keys, answers, strict=True)
+        }
 
     async def load_commands(self, learners: Collection[LearnerId]) -> dict[LearnerId, Ids]:
         statement = self._reads[_SELECT_COMMAND_IDS]
@@ -99,6 +112,7 @@ class CassandraStore:
     async def find_commands(
         self, wanted: Mapping[LearnerId, Collection[str]]
     ) -> dict[tuple[LearnerId, str], Remembered]:
+        await self._know(wanted)
         questions = [
             (learner, shard, ids)
             for learner, command_ids in wanted.items()
@@ -110,7 +124,7 @@ class CassandraStore:
             (statement, (*learner, shard, _uuids(ids))) for learner, shard, ids in questions
         )
         return {
-            (learner, str(row.command_id)): _remembered(row)
+            (learner, str(row.command_id)): _remembered(row, self._keys.readable(learner))
             for (learner, _, _), rows in zip(questions, answers, strict=True)
             for row in rows
         }
@@ -134,11 +148,16 @@ class CassandraStore:
         return bool(row.applied) or (row.learner_id, row.generation) == (learner.learner_id, learner.generation)
 
     async def read_messages(self, wanted: Collection[MessageKey]) -> dict[MessageKey, Message]:
+        await self._know(key.learner for key, _ in wanted)
         statement = self._reads[_SELECT_MESSAGE]
         answers = await self._connection.execute_all(
             (statement, (*_thread_values(key), bucket_of(seq), seq)) for key, seq in wanted
         )
-        return {one: _message(one[0], rows[0]) for one, rows in zip(wanted, answers, strict=True) if rows}
+        return {
+            one: _message(one[0], rows[0], self._keys.readable(one[0].learner))
+            for one, rows in zip(wanted, answers, strict=True)
+            if rows
+        }
 
     async def read_marks(self, wanted: Collection[MarkKey]) -> dict[MarkKey, int]:
         statement = self._reads[_SELECT_MARK]
@@ -150,6 +169,7 @@ class CassandraStore:
     async def write_messages(
         self, messages: Sequence[MessageWrite], commands: Sequence[CommandWrite], marks: Sequence[MarkWrite] = ()
     ) -> None:
+        await self._hold({*(one.key.learner for one in messages), *(one.learner for one in commands)})
         now = int(time.time())
         rows = [
             self._rows.message(one.key, one.message, one.write_time, ttl)
@@ -164,6 +184,7 @@ class CassandraStore:
         await self._write([*rows, *(self._rows.mark(*one) for one in marks)])
 
     async def commit(self, threads: Sequence[ThreadWrite]) -> None:
+        await self._hold({one.key.learner for one in threads if one.details})
         rows: list[Row] = []
         for one in threads:
             rows += [self._rows.log_message(one.key, new.message, new.write_time) for new in one.messages]
@@ -173,6 +194,7 @@ class CassandraStore:
         await self._write(rows)
 
     async def write_list(self, threads: Sequence[ThreadWrite]) -> None:
+        await self._hold({one.key.learner for one in threads if one.details})
         rows: list[Row] = []
         for one in threads:
             if one.thread.status is Status.DELETED:
@@ -200,6 +222,14 @@ class CassandraStore:
         rows += [self._rows.purge_mark(key, user_id, thread.write_time) for user_id in users]
         await self._write(rows)
         await self._write([self._rows.purge_ids(key, thread.write_time)])
+
+    async def _know(self, learners: Iterable[LearnerId]) -> None:
+        """Returns when what these lives sealed can be opened."""
+        await self._keys.find({one.learner for one in learners})
+
+    async def _hold(self, learners: Iterable[LearnerId]) -> None:
+        """Returns when these lives have keys to seal with: made now, where nothing was ever sealed."""
+        await self._keys.make({one.learner for one in learners})
 
     async def _write(self, rows: Iterable[Row]) -> None:
         await self._connection.execute_all((batch, None) for batch in self._batcher.batches(rows))
@@ -237,15 +267,17 @@ def _chunks(ids: Collection[str]) -> list[list[str]]:
     return [listed[start : start + IN_LIMIT] for start in range(0, len(listed), IN_LIMIT)]
 
 
-def _loaded(key: ThreadKey, rows: Sequence[Any]) -> LoadedThread:
+def _loaded(key: ThreadKey, rows: Sequence[Any], cells: Cells) -> LoadedThread:
     messages = _ids(str(row.message_id) for row in rows if row.message_id is not None)
     if not rows or rows[0].position is None:
         return LoadedThread(None, messages)
-    return LoadedThread(_thread(key, rows[0]), messages)
+    return LoadedThread(_thread(key, rows[0], cells), messages)
 
 
-def _thread(key: ThreadKey, row: Any) -> Thread:
-    details = Details(unseal(row.title), unseal(row.metadata), row.created_by, _ms(row.created_at), _ms(row.updated_at))
+def _thread(key: ThreadKey, row: Any, cells: Cells) -> Thread:
+    title = cells.open(row.title, "title", key.thread_id)
+    metadata = cells.open(row.metadata, "metadata", key.thread_id)
+    details = Details(title, metadata, row.created_by, _ms(row.created_at), _ms(row.updated_at))
     status = Status(row.status)
     return Thread(
         key.thread_id,
@@ -260,20 +292,22 @@ def _thread(key: ThreadKey, row: Any) -> Thread:
     )
 
 
-def _remembered(row: Any) -> Remembered:
-    return Remembered(row.kind, row.digest, row.position, unseal(row.outcome) if row.outcome else "")
+def _remembered(row: Any, cells: Cells) -> Remembered:
+    outcome = cells.open(row.outcome, "outcome", "", str(row.command_id)) if row.outcome else ""
+    return Remembered(row.kind, row.digest, row.position, outcome)
 
 
-def _message(key: ThreadKey, row: Any) -> Message:
+def _message(key: ThreadKey, row: Any, cells: Cells) -> Message:
+    message_id = str(row.message_id)
     return Message(
-        str(row.message_id),
+        message_id,
         key.thread_id,
         row.seq,
         row.sender_id,
-        unseal(row.content) if row.content else None,
+        cells.open(row.content, "content", key.thread_id, message_id) if row.content else None,
         row.message_type,
         None if row.reply_to is None else str(row.reply_to),
-        unseal(row.metadata),
+        cells.open(row.metadata, "metadata", key.thread_id, message_id),
         _ms(row.created_at),
         _ms(row.updated_at),
         None if row.deleted_at is None else _ms(row.deleted_at),

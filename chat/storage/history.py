@@ -47,6 +47,10 @@ class History(Protocol):
         """Whose a thread id is, whether or not the thread is still there."""
         ...
 
+    async def learner(self, tenant_id: str, learner_id: str) -> LearnerId | None:
+        """A learner in the latest life; None where that is over. Of the erased everything else is None or empty."""
+        ...
+
     async def thread(self, key: ThreadKey) -> ShownThread | None:
         """One thread."""
         ...

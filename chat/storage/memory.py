@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from chat.domain.model import LearnerId, Message, Status, Thread, ThreadKey
+from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
 from chat.storage.store import Ids, LoadedThread, MarkKey, MessageKey
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
@@ -48,6 +48,7 @@ class MemoryStore:
     """Every table in a dictionary."""
 
     def __init__(self) -> None:
+        self.lives: dict[Learner, Life] = {}
         self.messages: Table[tuple[ThreadKey, int], Message] = Table()
         self.commands: Table[tuple[LearnerId, str], Remembered] = Table()
         self.threads: Table[ThreadKey, Thread] = Table()
@@ -55,6 +56,12 @@ class MemoryStore:
         self.marks: Table[MarkKey, int] = Table()
         self.listed: Table[ThreadKey, Thread] = Table()
         self.owners: dict[tuple[str, str], LearnerId] = {}
+
+    async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:
+        return {learner: self.lives.get(learner, FIRST_LIFE) for learner in learners}
+
+    def forget_life(self, learner: Learner) -> None:
+        """Nothing: lives are looked up every time."""
 
     async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
         return {key: LoadedThread(self.threads.value(key), self._message_ids(key)) for key in keys}

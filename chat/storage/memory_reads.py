@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from chat.domain.model import LearnerId, Message, ThreadKey
+from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life, Message, ThreadKey
 from chat.storage.history import Place, ShownMessage, ShownThread
 
 
@@ -10,6 +10,7 @@ class MemoryHistory:
     """What the tests put in, is what the read side sees."""
 
     def __init__(self) -> None:
+        self.lives: dict[Learner, Life] = {}
         self._owners: dict[tuple[str, str], ThreadKey] = {}
         self._threads: dict[ThreadKey, ShownThread] = {}
         self._messages: dict[ThreadKey, dict[int, Message]] = {}
@@ -45,11 +46,17 @@ class MemoryHistory:
     async def owner(self, tenant_id: str, thread_id: str) -> ThreadKey | None:
         return self._owners.get((tenant_id, thread_id))
 
+    async def learner(self, tenant_id: str, learner_id: str) -> LearnerId | None:
+        one = Learner(tenant_id, learner_id)
+        life = self.lives.get(one, FIRST_LIFE)
+        return life.of(one) if life.alive else None
+
     async def thread(self, key: ThreadKey) -> ShownThread | None:
-        return self._threads.get(key)
+        return self._threads.get(key) if self._lives(key.learner) else None
 
     async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
-        listed = [thread for key, thread in self._threads.items() if key.learner == learner]
+        mine = self._threads.items() if self._lives(learner) else ()
+        listed = [thread for key, thread in mine if key.learner == learner]
         behind = [thread for thread in listed if after is None or _rank(thread) > after.rank]
         return sorted(behind, key=_rank)[:limit]
 
@@ -58,11 +65,11 @@ class MemoryHistory:
         return {one: seq for one, seq in held.items() if seq is not None}
 
     async def last_seq(self, key: ThreadKey) -> int | None:
-        thread = self._threads.get(key)
+        thread = await self.thread(key)
         return None if thread is None else thread.last_seq
 
     async def messages(self, key: ThreadKey, first: int, last: int) -> list[Message]:
-        rows = self._messages.get(key, {})
+        rows = self._messages.get(key, {}) if self._lives(key.learner) else {}
         return [rows[seq] for seq in range(first, last + 1) if seq in rows]
 
     async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
@@ -75,6 +82,9 @@ class MemoryHistory:
             return None
         found = self._messages.get(key, {}).get(seq)
         return ShownMessage(found, self._versions[key, seq]) if found and found.message_id == message_id else None
+
+    def _lives(self, learner: LearnerId) -> bool:
+        return self.lives.get(learner.learner, FIRST_LIFE).is_of(learner)
 
 
 def _rank(thread: ShownThread) -> tuple[int, str]:

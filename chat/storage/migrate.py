@@ -18,9 +18,12 @@ from typing import NamedTuple
 from cassandra import InvalidRequest
 
 from chat.errors import MigrationFailed, SchemaMismatch, StorageRefused, StorageUnavailable
+from chat.privacy.kek import KeyEncryption, check_value, require_fitting
+from chat.privacy.key_store import key_store, prepare
 from chat.privacy.subject import SECRET as SUBJECT
 from chat.settings import Settings
 from chat.storage.cql_script import statements
+from chat.storage.key_epochs import Epochs, open_epoch
 from chat.storage.migration_lock import MigrationLock
 from chat.storage.session import FAULTS, Connection
 
@@ -82,7 +85,8 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
     """Makes the keyspace and applies what is missing; the names of the migrations applied by this run.
 
     Raises `MigrationFailed` where Cassandra refuses a statement, `SchemaMismatch` where the database is not one that
-    these migrations made, `StorageRefused`, or `StorageUnavailable`; run again after the last.
+    these migrations made, `KeyStoreUnfit` where the key-encryption keys are not the keyspace's, `StorageRefused`, or
+    `StorageUnavailable`; run again after the last.
     """
     wanted = migrations(folder)
     await _make_keyspace(settings)
@@ -95,6 +99,8 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
             for one in missing:
                 await _apply(connection, lock, one)
         await _make_secrets(connection)
+        if settings.message_encryption:
+            await _make_keys(connection, settings)
     finally:
         await connection.close()
     return [one.name for one in missing]
@@ -205,3 +211,19 @@ def _agreed(connection: Connection) -> bool:
 async def _make_secrets(connection: Connection) -> None:
     for name in SECRETS:
         await connection.execute(_KEEP_SECRET, (name, secrets.token_bytes(SECRET_BYTES)))
+
+
+async def _make_keys(connection: Connection, settings: Settings) -> None:
+    """Opens the first epoch of key-encryption keys. It never makes another where that one's key is not at hand."""
+    prepare(settings)
+    keys = key_store(settings)
+    if (await Epochs.load(connection)).current is None:
+        await _open_first_epoch(connection, keys)
+    epochs = await Epochs.load(connection)
+    await require_fitting(keys, [(one.name, one.check_value) for one in epochs.readable])
+
+
+async def _open_first_epoch(connection: Connection, keys: KeyEncryption) -> None:
+    epoch = await keys.new_epoch()
+    if not await open_epoch(connection, epoch, await check_value(keys, epoch), None):
+        await keys.destroy(epoch)  # somebody else was faster

@@ -11,11 +11,13 @@ from collections import OrderedDict
 from collections.abc import Collection
 from typing import Any, Self
 
-from chat.domain.model import Details, LearnerId, Message, Status, ThreadKey, bucket_of
+from chat.domain.model import Details, Learner, LearnerId, Message, Status, ThreadKey, bucket_of
 from chat.keyring import Keyring
+from chat.privacy.envelope import SEALED
 from chat.storage import migrate, token_keys
 from chat.storage.history import Place, ShownMessage, ShownThread
-from chat.storage.sealing import unseal
+from chat.storage.learner_keys import LearnerKeys
+from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
 OWNERS = 65_536
@@ -43,19 +45,21 @@ _MARKS = """SELECT CAST(thread_id AS text), seq FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id IN ?"""
 _PROBE = "SELECT partitions FROM topics WHERE name = 'chat.commands'"
 
+_NONE = Cells(None, sealed=False)
 _READS = (_PROBE, _OWNER, _ONE_THREAD, _LAST_SEQ, _SEQ, _PLACES, _LISTED, _RANGE, _ONE, _FIRST, _MARKS)
 
 
 class HistoryReader:
     """The `History` in Cassandra."""
 
-    def __init__(self, connection: Connection, prepared: dict[str, Any]) -> None:
+    def __init__(self, connection: Connection, keys: LearnerKeys, prepared: dict[str, Any]) -> None:
         self._connection = connection
+        self._keys = keys
         self._prepared = prepared
         self._owners: OrderedDict[tuple[str, str], ThreadKey] = OrderedDict()
 
     @classmethod
-    async def open(cls, connection: Connection) -> Self:
+    async def open(cls, connection: Connection, keys: LearnerKeys) -> Self:
         """Prepares every statement. Raises `StorageUnavailable`."""
         prepared = await asyncio.gather(*map(connection.prepare, _READS))
         for statement in prepared:
@@ -63,7 +67,7 @@ class HistoryReader:
         reads = dict(zip(_READS, prepared, strict=True))
         # Two small columns of every thread: whole, where the driver would else give 5,000 and keep silent about more.
         reads[_PLACES].fetch_size = None
-        return cls(connection, reads)
+        return cls(connection, keys, reads)
 
     async def owner(self, tenant_id: str, thread_id: str) -> ThreadKey | None:
         asked = (tenant_id, thread_id)
@@ -76,10 +80,18 @@ class HistoryReader:
                 self._owners.popitem(last=False)
         return self._owners.get(asked)
 
+    async def learner(self, tenant_id: str, learner_id: str) -> LearnerId | None:
+        one = Learner(tenant_id, learner_id)
+        life = (await self._keys.find([one]))[one].life
+        return life.of(one) if life.alive else None
+
     async def thread(self, key: ThreadKey) -> ShownThread | None:
-        for status, last_seq, active_at, version, *details in await self._ask(_ONE_THREAD, *_values(key)):
+        cells, rows = await self._ask_of(key.learner, _ONE_THREAD, uuid.UUID(key.thread_id))
+        for status, last_seq, active_at, version, *details in rows:
             if status == Status.LIVE:
-                return ShownThread(key.thread_id, _details(*details), last_seq, active_at, version)
+                return ShownThread(
+                    key.thread_id, _details(cells, key.thread_id, *details), last_seq, active_at, version
+                )
         return None
 
     async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
@@ -88,9 +100,9 @@ class HistoryReader:
         wanted = [place.thread_id for place in heapq.nsmallest(limit, behind, key=lambda place: place.rank)]
         if not wanted:
             return []
-        rows = await self._ask(_LISTED, *learner, [uuid.UUID(one) for one in wanted])
+        cells, rows = await self._ask_of(learner, _LISTED, [uuid.UUID(one) for one in wanted])
         listed = {
-            thread_id: ShownThread(thread_id, _details(*details), last_seq, last_activity_at)
+            thread_id: ShownThread(thread_id, _details(cells, thread_id, *details), last_seq, last_activity_at)
             for thread_id, last_seq, last_activity_at, *details in rows
         }
         return [listed[thread_id] for thread_id in wanted if thread_id in listed]
@@ -100,7 +112,8 @@ class HistoryReader:
         return dict(rows)
 
     async def last_seq(self, key: ThreadKey) -> int | None:
-        for status, last_seq in await self._ask(_LAST_SEQ, *_values(key)):
+        _, rows = await self._ask_of(key.learner, _LAST_SEQ, uuid.UUID(key.thread_id))
+        for status, last_seq in rows:
             if status == Status.LIVE:
                 return int(last_seq)
         return None
@@ -109,10 +122,11 @@ class HistoryReader:
         first = max(first, 1)
         if first > last:
             return []
-        thread = _values(key)
+        thread = uuid.UUID(key.thread_id)
         buckets = range(bucket_of(first), bucket_of(last) + 1)
-        answers = await asyncio.gather(*(self._ask(_RANGE, *thread, bucket, first, last) for bucket in buckets))
-        return [_message(key.thread_id, *row) for rows in answers for row in reversed(rows)]
+        questions = (self._ask_of(key.learner, _RANGE, thread, bucket, first, last) for bucket in buckets)
+        answers = await asyncio.gather(*questions)
+        return [_message(cells, key.thread_id, *row) for cells, rows in answers for row in reversed(rows)]
 
     async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
         """By bisection of the buckets: messages expire from the front."""
@@ -130,8 +144,9 @@ class HistoryReader:
         return None
 
     async def _message_at(self, key: ThreadKey, seq: int) -> ShownMessage | None:
-        for version, *row in await self._ask(_ONE, *_values(key), bucket_of(seq), seq):
-            return ShownMessage(_message(key.thread_id, *row), version)
+        cells, rows = await self._ask_of(key.learner, _ONE, uuid.UUID(key.thread_id), bucket_of(seq), seq)
+        for version, *row in rows:
+            return ShownMessage(_message(cells, key.thread_id, *row), version)
         return None
 
     async def probe(self) -> None:
@@ -150,6 +165,17 @@ class HistoryReader:
         rows = await self._ask(_FIRST, *_values(key), bucket, last_seq)
         return next((seq for (seq,) in rows), None)
 
+    async def _ask_of(self, learner: LearnerId, cql: str, *values: Any) -> tuple[Cells, list[Any]]:
+        """Rows of a life and what opens their cells, asked for side by side; no row of a life that is over."""
+        cells, rows = await asyncio.gather(self._cells(learner), self._ask(cql, *learner, *values))
+        if cells is not None and not cells.has_key and _hold_sealed(rows):
+            cells = await self._cells(learner)  # its first key was made in between
+        return (_NONE, []) if cells is None else (cells, rows)
+
+    async def _cells(self, learner: LearnerId) -> Cells | None:
+        held = (await self._keys.find([learner.learner]))[learner.learner]
+        return held.cells if held.life.is_of(learner) else None
+
     async def _ask(self, cql: str, *values: Any) -> list[Any]:
         return await self._connection.execute(self._prepared[cql], values)
 
@@ -158,13 +184,17 @@ def _values(key: ThreadKey) -> tuple[Any, ...]:
     return (*key.learner, uuid.UUID(key.thread_id))
 
 
-def _details(title: bytes, metadata: bytes, created_by: str, created_at: int, updated_at: int) -> Details:
-    return Details(unseal(title), unseal(metadata), created_by, created_at, updated_at)
+def _hold_sealed(rows: list[Any]) -> bool:
+    return any(type(value) is bytes and value[:1] == SEALED for row in rows for value in row)
 
 
-def _message(thread_id: str, *row: Any) -> Message:
+def _details(cells: Cells, thread_id: str, title: bytes, metadata: bytes, *rest: Any) -> Details:
+    return Details(cells.open(title, "title", thread_id), cells.open(metadata, "metadata", thread_id), *rest)
+
+
+def _message(cells: Cells, thread_id: str, *row: Any) -> Message:
     seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
-    shown = unseal(content) if content else None
+    shown = cells.open(content, "content", thread_id, message_id) if content else None
     return Message(
         message_id,
         thread_id,
@@ -173,7 +203,7 @@ def _message(thread_id: str, *row: Any) -> Message:
         shown,
         message_type,
         reply_to,
-        unseal(metadata),
+        cells.open(metadata, "metadata", thread_id, message_id),
         created_at,
         updated_at,
         deleted_at,

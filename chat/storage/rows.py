@@ -1,13 +1,14 @@
 """One row each, packed: what a write of each table is, with its write time. `cassandra/README.md` has the tables."""
 
 import asyncio
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, Self
 
 from chat.domain.model import LearnerId, Message, Thread, ThreadKey, bucket_of
 from chat.domain.verdict import Remembered
 from chat.storage import wire
-from chat.storage.sealing import seal
+from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
 COMMAND_SHARDS = 4
@@ -55,6 +56,9 @@ _ALL = (
 )
 
 
+CellsOf = Callable[[LearnerId], Cells]
+
+
 class Row(NamedTuple):
     """A packed statement and the routing key of the partition that it writes."""
 
@@ -80,16 +84,17 @@ def _thread(key: ThreadKey) -> tuple[bytes, bytes]:
 
 
 class Rows:
-    """Packs rows with the heads of statements prepared on one connection."""
+    """Packs rows with the heads of statements prepared on one connection; `cells` are those of a learner's life."""
 
-    def __init__(self, heads: dict[str, bytes]) -> None:
+    def __init__(self, heads: dict[str, bytes], cells: CellsOf) -> None:
         self._heads = heads
+        self._cells = cells
 
     @classmethod
-    async def open(cls, connection: Connection) -> Self:
+    async def open(cls, connection: Connection, cells: CellsOf) -> Self:
         """Prepares every statement. Raises `StorageUnavailable`."""
         prepared = await asyncio.gather(*map(connection.prepare, _ALL))
-        rows = cls({cql: wire.head(one, cql.count("?")) for cql, one in zip(_ALL, prepared, strict=True)})
+        rows = cls({cql: wire.head(one, cql.count("?")) for cql, one in zip(_ALL, prepared, strict=True)}, cells)
         rows._prepared = prepared
         return rows
 
@@ -99,17 +104,20 @@ class Rows:
         """A message's whole row; `write_time` in microseconds, `ttl` in seconds (positive)."""
         bucket = wire.integer(bucket_of(message.seq))
         thread, _ = _thread(key)
+        seal, message_id = self._cells(key.learner).seal, message.message_id
         packed = b"".join(
             (
                 self._heads[_MESSAGE],
                 thread,
                 bucket,
                 wire.bigint(message.seq),
-                wire.uuid(message.message_id),
+                wire.uuid(message_id),
                 wire.text(message.sender_id),
                 wire.text(message.message_type),
-                wire.EMPTY if message.content is None else wire.blob(seal(message.content)),
-                wire.blob(seal(message.metadata)),
+                wire.EMPTY
+                if message.content is None
+                else wire.blob(seal(message.content, "content", key.thread_id, message_id)),
+                wire.blob(seal(message.metadata, "metadata", key.thread_id, message_id)),
                 wire.EMPTY if message.reply_to is None else wire.uuid(message.reply_to),
                 wire.bigint(message.created_at),
                 wire.bigint(message.updated_at),
@@ -137,7 +145,7 @@ class Rows:
         packed, partition = _thread(key)
         values = (
             wire.tinyint(thread.status),
-            *_details(thread),
+            *self._details(key, thread),
             wire.bigint(thread.created_position),
             wire.bigint(thread.details_time),
             wire.bigint(thread.details_time),
@@ -147,12 +155,13 @@ class Rows:
     def command(self, learner: LearnerId, command_id: str, remembered: Remembered, write_time: int, ttl: int) -> Row:
         """That a command took effect; `ttl` in seconds, 0 for ever."""
         pk = (*_learner(learner), wire.tinyint(command_shard(command_id)))
+        outcome = remembered.outcome
         values = (
             wire.uuid(command_id),
             wire.tinyint(remembered.kind),
             wire.blob(remembered.digest),
             wire.bigint(remembered.position),
-            wire.blob(seal(remembered.outcome)) if remembered.outcome else wire.EMPTY,
+            wire.blob(self._cells(learner).seal(outcome, "outcome", "", command_id)) if outcome else wire.EMPTY,
             wire.bigint(write_time),
             wire.integer(ttl),
         )
@@ -185,13 +194,23 @@ class Rows:
 
     def list_details(self, key: ThreadKey, thread: Thread) -> Row:
         """A thread's details, as its learner's list shows them."""
-        values = (wire.uuid(key.thread_id), *_details(thread), wire.bigint(thread.details_time))
+        values = (wire.uuid(key.thread_id), *self._details(key, thread), wire.bigint(thread.details_time))
         return self._of_learner(key, _LIST_DETAILS, values)
 
     def list_activity(self, key: ThreadKey, thread: Thread) -> Row:
         """A thread's activity, as its learner's list shows it."""
         numbers = map(wire.bigint, (thread.last_seq, thread.active_at, thread.write_time))
         return self._of_learner(key, _LIST_ACTIVITY, (wire.uuid(key.thread_id), *numbers))
+
+    def _details(self, key: ThreadKey, thread: Thread) -> tuple[bytes, ...]:
+        seal, details = self._cells(key.learner).seal, thread.details
+        return (
+            wire.blob(seal(details.title, "title", key.thread_id)),
+            wire.blob(seal(details.metadata, "metadata", key.thread_id)),
+            wire.text(details.created_by),
+            wire.bigint(details.created_at),
+            wire.bigint(details.updated_at),
+        )
 
     def _of_learner(self, key: ThreadKey, cql: str, values: tuple[bytes, ...]) -> Row:
         pk = _learner(key.learner)
@@ -200,14 +219,3 @@ class Rows:
 
 def _thread_parts(key: ThreadKey) -> tuple[bytes, ...]:
     return (*_learner(key.learner), wire.uuid(key.thread_id))
-
-
-def _details(thread: Thread) -> tuple[bytes, ...]:
-    details = thread.details
-    return (
-        wire.blob(seal(details.title)),
-        wire.blob(seal(details.metadata)),
-        wire.text(details.created_by),
-        wire.bigint(details.created_at),
-        wire.bigint(details.updated_at),
-    )

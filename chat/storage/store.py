@@ -7,7 +7,7 @@ process's memory, and one test suite is run against both.
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from chat.domain.model import LearnerId, Message, Thread, ThreadKey
+from chat.domain.model import Learner, LearnerId, Life, Message, Thread, ThreadKey
 from chat.domain.verdict import Remembered
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
 
@@ -46,7 +46,17 @@ class LoadedThread(NamedTuple):
 
 
 class Store(Protocol):
-    """Every method raises `StorageUnavailable` when the store does not answer, and may then be called again."""
+    """Every method raises `StorageUnavailable` when the store does not answer, and may then be called again; so it may
+    after `KeyStoreUnavailable`, where a key is not at hand.
+    """
+
+    async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:
+        """Each one's latest life, as it was a minute ago at most."""
+        ...
+
+    def forget_life(self, learner: Learner) -> None:
+        """For who knows that a learner's life has changed: it is looked up anew."""
+        ...
 
     async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
         """Each thread's state."""

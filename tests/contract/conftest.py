@@ -6,10 +6,10 @@ import pytest
 import pytest_asyncio
 
 from chat.settings import Settings
-from chat.storage.cassandra_store import CassandraStore
 from chat.storage.memory import MemoryStore
 from chat.storage.session import Connection
 from chat.storage.store import Store
+from tests.stores import store_of
 
 RETENTION = 365 * 86_400
 
@@ -27,6 +27,6 @@ async def store(where: Settings | None) -> AsyncIterator[Store]:
         return
     connection = await Connection.open(where)
     try:
-        yield await CassandraStore.open(connection, lambda _tenant: RETENTION)
+        yield await store_of(connection, where, RETENTION)
     finally:
         await connection.close()

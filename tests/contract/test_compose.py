@@ -90,12 +90,20 @@ def test_the_image_is_asked_where_it_listens(dockerfile: str) -> None:
 
 @pytest.mark.parametrize("service", OURS)
 def test_our_processes_have_few_rights(services: Compose, service: str) -> None:
-    """No root, no capabilities, nothing to write to but /tmp, and a bound on memory."""
+    """No root, no capabilities, nothing to write to but /tmp (and `setup` the keys), and a bound on memory."""
     options = services[service]
     assert options["read_only"] is True
     assert options["cap_drop"] == ["ALL"]
     assert options["security_opt"] == ["no-new-privileges:true"]
     assert options["mem_limit"]
+    assert options["volumes"] == ["keys:/keys" if service == "setup" else "keys:/keys:ro"]
+
+
+def test_the_keys_folder_is_its_users_alone(services: Compose, dockerfile: str) -> None:
+    """The image makes the folder that every process is told of, as strict as the service asks for."""
+    folders = {services[service]["environment"]["KEK_FOLDER"] for service in OURS}
+    assert folders == {"/keys"}
+    assert "install --directory --owner 10001 --mode 0700 /keys" in dockerfile
 
 
 def test_the_image_runs_as_nobody_special(dockerfile: str) -> None:

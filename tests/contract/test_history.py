@@ -38,7 +38,7 @@ async def history(settings: Settings | None) -> AsyncIterator[Kept]:
         yield MemoryHistory()
         return
     connection = await Connection.open(settings)
-    yield await CassandraHistory.open(connection)
+    yield await CassandraHistory.of(connection, settings)
     await connection.close()
 
 

@@ -35,8 +35,8 @@ async def connection(settings: Settings) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
-async def history(connection: Connection) -> CassandraHistory:
-    return await CassandraHistory.open(connection)
+async def history(connection: Connection, settings: Settings) -> CassandraHistory:
+    return await CassandraHistory.of(connection, settings)
 
 
 @pytest.mark.parametrize("total", [1, 7, 96])

@@ -14,7 +14,6 @@ from chat.storage.store import Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
 
-DAY = 86_400
 NOW = int(time.time() * 1000)
 LEARNER = LearnerId("tenant-1", "learner-1", 1)
 OTHER = LearnerId("tenant-1", "learner-2", 1)

@@ -34,6 +34,7 @@ from tests.keyspace import keyspace
 from tests.proxy import Proxy
 from tests.records import NOW, settings_for_tests, token, uid
 from tests.signing import Signer, jwk_set
+from tests.stores import store_of
 from tests.wait import until_async
 
 YEAR = 365 * 86_400
@@ -89,7 +90,7 @@ async def ready(client: ApiClient, status: int = 200) -> None:
 async def _fill(settings: Settings) -> None:
     """Writes what the worker would."""
     connection = await Connection.open(settings)
-    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
+    store = await store_of(connection, settings, 10 * YEAR)
     await write(store, KEY, [message_at(seq) for seq in range(1, LENGTH + 1)])
     await connection.close()
 
@@ -149,7 +150,7 @@ async def test_what_one_holds_is_not_sent_again(client: ApiClient, house: Settin
     """304 for a thread and a message, until it is written anew, though in the same millisecond."""
     key = key_of(2)
     connection = await Connection.open(house)
-    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
+    store = await store_of(connection, house, 10 * YEAR)
     await write(store, key, [message_at(1, 2)])
     path = f"/api/v1/threads/{key.thread_id}"
     one = f"{path}/messages/{uid(2, 1)}"
@@ -183,7 +184,7 @@ async def test_a_learner_may_have_more_threads_than_the_driver_gives_at_once(
 ) -> None:
     """6,000 threads of one learner are listed once each, in order, page by page to the last."""
     connection = await Connection.open(house)
-    store = await CassandraStore.open(connection, lambda _tenant: YEAR)
+    store = await store_of(connection, house, YEAR)
     learner = key_of(1, learner="busy").learner
     times = [(NOW + number // 2) * 1000 for number in range(6_000)]
     threads = [

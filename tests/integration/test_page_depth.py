@@ -11,13 +11,12 @@ import pytest
 
 from chat.domain.model import Details, Message, Status, Thread, ThreadKey
 from chat.settings import Settings
-from chat.storage.cassandra_store import CassandraStore
-from chat.storage.reads import HistoryReader
 from chat.storage.session import Connection
 from chat.storage.writes import MessageWrite, ThreadWrite
 from tests.api_client import ApiClient, client_of, key_of, make_app, seqs
 from tests.cassandra_history import CassandraHistory
 from tests.records import uid
+from tests.stores import history_of, store_of
 
 LENGTH = 100_000
 DELETED = 5_000
@@ -71,7 +70,7 @@ def _as_posted(message: Message) -> Message:
 async def _load(settings: Settings) -> None:
     """The rows that a worker writes of a thread whose first and last messages were deleted after they were posted."""
     connection = await Connection.open(settings)
-    store = await CassandraStore.open(connection, lambda _tenant: YEAR)
+    store = await store_of(connection, settings, YEAR)
     await store.claim(KEY)
     for first in range(1, LENGTH + 1, AT_ONCE):
         messages = [_message(seq) for seq in range(first, first + AT_ONCE)]
@@ -104,9 +103,9 @@ async def traced(loaded: Settings) -> AsyncIterator[TracedConnection]:
 
 
 @pytest.fixture
-async def client(traced: TracedConnection) -> ApiClient:
+async def client(traced: TracedConnection, loaded: Settings) -> ApiClient:
     """A client of an API that has answered for this thread before: whose it is, it asks once only."""
-    client = client_of(make_app(await HistoryReader.open(traced)))
+    client = client_of(make_app(await history_of(traced, loaded)))
     await client.json(PATH, limit=1)
     traced.asked.clear()
     return client
@@ -150,9 +149,9 @@ async def test_tombstones_would_be_seen(loaded: Settings, traced: TracedConnecti
     """The same page over rows with nulls in them reads more: the traces tell."""
     connection = await Connection.open(loaded)
     key = ThreadKey(KEY.learner, uid(1, 2))
-    history = await CassandraHistory.open(connection)
+    history = await CassandraHistory.of(connection, loaded)
     await history.put_messages(key, [_message(seq) for seq in range(1, 201)])
     await connection.close()
-    found = await (await HistoryReader.open(traced)).messages(key, 1, 200)
+    found = await (await history_of(traced, loaded)).messages(key, 1, 200)
     assert len(found) == 200
     assert await traced.tombstones() >= MAX_TOMBSTONES

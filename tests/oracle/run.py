@@ -109,7 +109,7 @@ class OracleRun:
             *outcomes.check(self.expected, found),
             *order.check(model, self.expected, said, overlapping=overlapping),
             *outcomes.check_commits(self.commits.samples, self.expected, found),
-            *stored.check(model, dump),
+            *stored.check(model, dump, self.settings.kek_folder),
             *self._expiry(model),
             *served.check(model, self.settings),
             *self.events.findings,

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, KeysView, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
+from tests.oracle.cells import Cells
 from tests.oracle.findings import Finding
 from tests.oracle.model import Model
 from tests.oracle.outcomes import differing
@@ -15,11 +17,12 @@ Dump = Mapping[str, Sequence[Row]]
 Key = tuple[str, str]
 
 
-def check(model: Model, dump: Dump) -> Iterator[Finding]:
-    """Compares every table of learners with the model, both ways."""
-    yield from _messages(model, dump["messages"])
+def check(model: Model, dump: Dump, key_folder: Path) -> Iterator[Finding]:
+    """Compares every table of learners with the model, both ways; wrapped keys open with those of `key_folder`."""
+    cells = Cells(dump, key_folder)
+    yield from _messages(model, dump["messages"], cells)
     yield from _log(model, dump["thread_log"])
-    yield from _listed(model, dump["threads"])
+    yield from _listed(model, dump["threads"], cells)
     yield from _owners(model, dump["thread_owners"])
     yield from _commands(model, dump["commands"])
     yield from _marks(model, dump["read_marks"])
@@ -34,7 +37,7 @@ def _thread_key(row: Row) -> Key:
     return row["tenant_id"], str(row["thread_id"])
 
 
-def _messages(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
+def _messages(model: Model, rows: Sequence[Row], cells: Cells) -> Iterator[Finding]:
     stored: defaultdict[Key, list[Row]] = defaultdict(list)
     for row in rows:
         stored[_thread_key(row)].append(row)
@@ -46,13 +49,13 @@ def _messages(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
         if seqs != list(range(1, len(wanted) + 1)):
             yield Finding("seq", f"thread {key[1]} holds {_short(seqs)}, expected is 1…{len(wanted)}")
         elif thread:
-            yield from _rows(thread, found)
+            yield from _rows(thread, found, cells)
 
 
-def _rows(thread: Thread, found: Sequence[Row]) -> Iterator[Finding]:
+def _rows(thread: Thread, found: Sequence[Row], cells: Cells) -> Iterator[Finding]:
     for row, wanted in zip(found, thread.kept, strict=True):
         texts = {"message_id": str(row["message_id"]), "reply_to": row["reply_to"] and str(row["reply_to"])}
-        opened = {name: _open(row[name]) for name in ("content", "metadata")}
+        opened = {name: cells.open(row, name) for name in ("content", "metadata")}
         times = {name: _millis(row[name]) for name in ("created_at", "updated_at", "deleted_at")}
         shown = row | texts | opened | times | {"thread_id": str(row["thread_id"])}
         expected = {**wanted.data, "bucket": (row["seq"] - 1) // 500, "wt_metadata": wanted.write_time}
@@ -81,14 +84,14 @@ def _log(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
             yield Finding("row", f"thread_log {key[1]}: {problem}")
 
 
-def _listed(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
+def _listed(model: Model, rows: Sequence[Row], cells: Cells) -> Iterator[Finding]:
     found = {_thread_key(row): row for row in rows}
     living = {key: thread for key, thread in model.threads.items() if not thread.deleted}
     yield from _same("threads", living.keys(), found.keys())
     for key, thread in living.items():
         row = dict(found.get(key, {}))
         if row:
-            row |= {name: _open(row[name]) for name in ("title", "metadata")}
+            row |= {name: cells.open(row, name) for name in ("title", "metadata")}
             row |= {name: _millis(row[name]) for name in ("created_at", "updated_at", "last_activity_at")}
             row["thread_id"] = str(row["thread_id"])
         wanted = {**thread.data, "last_seq": len(thread.messages), "last_activity_at": thread.active_at}
@@ -128,10 +131,6 @@ def _marks(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
 def _same(table: str, wanted: KeysView[Key], found: KeysView[Key]) -> Iterator[Finding]:
     for key in found ^ wanted:
         yield Finding("row", f"{table}: thread {key[1]} is {'there' if key in found else 'missing'}")
-
-
-def _open(cell: bytes | None) -> str | None:
-    return None if cell is None else cell[1:].decode()
 
 
 def _millis(moment: datetime | None) -> int | None:

@@ -70,7 +70,8 @@ async def test_the_service_names_itself_and_its_features(client: ApiClient) -> N
     Service.model_validate(found)
     assert found["service"] == "aivo-chat"
     assert found["features"]["rate_limiting"] is False
-    assert found["features"]["message_encryption"] is False
+    assert found["features"]["message_encryption"] is True
+    assert found["features"]["privacy"] is False
 
 
 @pytest.mark.parametrize("away", [{"cassandra"}, {"kafka"}, {"cassandra", "kafka"}])

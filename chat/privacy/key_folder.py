@@ -1,0 +1,130 @@
+"""Key-encryption keys as files of a folder that nobody but the service's own user may read."""
+
+import os
+import secrets
+import stat
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.privacy.envelope import KEY_BYTES, NONCE_BYTES, bound
+from chat.privacy.kek import epoch_name
+
+OWNER_ONLY = 0o600
+OWNER_ONLY_FOLDER = 0o700
+OTHERS = 0o077
+HELD_SECONDS = 60.0
+"""How long a key is kept in memory, so that one which was destroyed is soon nowhere."""
+
+
+class _Held(NamedTuple):
+    cipher: AESGCM
+    until: float
+
+
+class KeyFolder:
+    """The `KeyEncryption` of `<folder>/<epoch>.key`, 32 bytes each: AES-256-GCM."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, _Held] = {}
+
+    @staticmethod
+    def make(folder: Path) -> None:
+        """Makes the folder where it is not there: never for production, where somebody has to decide where it lies."""
+        folder.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+
+    async def new_epoch(self) -> str:
+        self._require_private_folder()
+        epoch = epoch_name()
+        descriptor = os.open(self._file(epoch), os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(descriptor)
+        self._sync_folder()
+        return epoch
+
+    async def has(self, epoch: str) -> bool:
+        self._require_private_folder()
+        return self._file(epoch).exists()
+
+    async def wrap(self, epoch: str, key: bytes, bound: str) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher(epoch).encrypt(nonce, key, _with(epoch, bound))
+
+    async def unwrap(self, epoch: str, wrapped: bytes, bound: str) -> bytes:
+        nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
+        try:
+            return self._cipher(epoch).decrypt(nonce, sealed, _with(epoch, bound))
+        except (InvalidTag, ValueError) as error:
+            raise KeyStoreUnfit(f"{self._file(epoch)} does not open what was wrapped in its epoch") from error
+
+    async def destroy(self, epoch: str) -> None:
+        self._held.pop(epoch, None)
+        file = self._file(epoch)
+        if not file.exists():
+            return
+        # A disk may keep old blocks all the same; `docs/adr` says what that means.
+        with file.open("r+b") as open_file:
+            open_file.write(bytes(KEY_BYTES))
+            open_file.flush()
+            os.fsync(open_file.fileno())
+        file.unlink()
+        self._sync_folder()
+
+    def _cipher(self, epoch: str) -> AESGCM:
+        held = self._held.get(epoch)
+        if held is None or held.until < time.monotonic():
+            held = self._held[epoch] = _Held(AESGCM(self._read(epoch)), time.monotonic() + HELD_SECONDS)
+        return held.cipher
+
+    def _read(self, epoch: str) -> bytes:
+        self._require_private_folder()
+        path = self._file(epoch)
+        try:
+            with path.open("rb") as file:
+                _require_private(path, os.fstat(file.fileno()))
+                key = file.read(KEY_BYTES + 1)
+        except FileNotFoundError as error:
+            raise KeyStoreUnavailable(f"KEK_FOLDER: {path} is not there") from error
+        except OSError as error:
+            raise KeyStoreUnfit(f"KEK_FOLDER: {path} cannot be read ({error.strerror})") from error
+        if len(key) != KEY_BYTES:
+            raise KeyStoreUnfit(f"KEK_FOLDER: {path} must hold {KEY_BYTES} bytes")
+        return key
+
+    def _require_private_folder(self) -> None:
+        try:
+            status = self._folder.stat()
+        except OSError as error:
+            raise KeyStoreUnfit(f"KEK_FOLDER: {self._folder} is not there ({error.strerror})") from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise KeyStoreUnfit(f"KEK_FOLDER: {self._folder} is no folder")
+        _require_private(self._folder, status)
+
+    def _file(self, epoch: str) -> Path:
+        return self._folder / f"{epoch}.key"
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _require_private(path: Path, status: os.stat_result) -> None:
+    if status.st_mode & OTHERS:
+        mode = stat.S_IMODE(status.st_mode)
+        raise KeyStoreUnfit(f"KEK_FOLDER: {path} has mode {mode:o}, which lets others in: chmod go= {path}")
+    if status.st_uid != os.geteuid():
+        raise KeyStoreUnfit(f"KEK_FOLDER: {path} must belong to the user who runs this process")
+
+
+def _with(epoch: str, what: str) -> bytes:
+    return bound("aivo-chat", epoch, what).encode()

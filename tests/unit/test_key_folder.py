@@ -1,0 +1,160 @@
+"""The folder of key-encryption keys."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.privacy import key_folder
+from chat.privacy.kek import check_value, require_fitting
+from chat.privacy.key_folder import KeyFolder
+
+DATA_KEY = bytes(range(32))
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+def only_file(folder: Path) -> Path:
+    (file,) = files(folder)
+    return file
+
+
+def let_in(path: Path, mode: int) -> None:
+    path.chmod(mode)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "deep" / "keys"
+    KeyFolder.make(made)
+    return made
+
+
+def test_only_its_owner_reads_the_folder_and_its_files(folder: Path) -> None:
+    """0700 and 0600, whatever the umask lets through."""
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+async def test_what_is_wrapped_is_unwrapped(folder: Path) -> None:
+    """With the same additional data, also by another process; the file is its owner's alone."""
+    keys = KeyFolder(folder)
+    epoch = await keys.new_epoch()
+    wrapped = await keys.wrap(epoch, DATA_KEY, "learner-1")
+    assert DATA_KEY not in wrapped
+    assert await KeyFolder(folder).unwrap(epoch, wrapped, "learner-1") == DATA_KEY
+    file = only_file(folder)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(file.read_bytes()) == 32
+
+
+async def test_what_is_bound_elsewhere_does_not_open(folder: Path) -> None:
+    """Neither another learner's, nor another epoch's, nor a changed one."""
+    keys = KeyFolder(folder)
+    epoch, other = [await keys.new_epoch() for _ in range(2)]
+    wrapped = await keys.wrap(epoch, DATA_KEY, "learner-1")
+    for tried in ((epoch, wrapped, "learner-2"), (other, wrapped, "learner-1"), (epoch, wrapped[:-1], "learner-1")):
+        with pytest.raises(KeyStoreUnfit):
+            await keys.unwrap(*tried)
+
+
+async def test_every_epoch_has_a_name_and_a_key_of_its_own(folder: Path) -> None:
+    """Keyspaces may share a folder."""
+    names = {await KeyFolder(folder).new_epoch() for _ in range(8)}
+    assert {f"{name}.key" for name in names} == {one.name for one in files(folder)}
+    assert len({one.read_bytes() for one in files(folder)}) == len(names) == 8
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o705, 0o770, 0o755])
+async def test_a_folder_that_lets_others_in_is_unfit(folder: Path, mode: int) -> None:
+    """Its mode and what to do about it are in the text."""
+    epoch = await KeyFolder(folder).new_epoch()
+    let_in(folder, mode)
+    with pytest.raises(KeyStoreUnfit, match=f"mode {mode:o}.*chmod go="):
+        await KeyFolder(folder).wrap(epoch, DATA_KEY, "x")
+    with pytest.raises(KeyStoreUnfit):
+        await KeyFolder(folder).new_epoch()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
+async def test_a_file_that_lets_others_in_is_unfit(folder: Path, mode: int) -> None:
+    """A key that others may have read is none."""
+    epoch = await KeyFolder(folder).new_epoch()
+    let_in(only_file(folder), mode)
+    with pytest.raises(KeyStoreUnfit, match=f"mode {mode:o}"):
+        await KeyFolder(folder).wrap(epoch, DATA_KEY, "x")
+
+
+async def test_anothers_folder_is_unfit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who owns it could change the keys."""
+    epoch = await KeyFolder(folder).new_epoch()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(KeyStoreUnfit, match="must belong"):
+        await KeyFolder(folder).wrap(epoch, DATA_KEY, "x")
+
+
+@pytest.mark.parametrize("content", [b"", bytes(31), bytes(33)])
+async def test_a_key_of_another_length_is_unfit(folder: Path, content: bytes) -> None:
+    """Thirty-two bytes, neither cut nor with a line's end behind them."""
+    epoch = await KeyFolder(folder).new_epoch()
+    only_file(folder).write_bytes(content)
+    with pytest.raises(KeyStoreUnfit, match="must hold 32 bytes"):
+        await KeyFolder(folder).wrap(epoch, DATA_KEY, "x")
+
+
+async def test_a_folder_that_is_not_there_is_unfit(folder: Path) -> None:
+    """It is never made by who only reads; a file in its place is none either."""
+    epoch = await KeyFolder(folder).new_epoch()
+    for path in (folder / "none", folder / f"{epoch}.key"):
+        with pytest.raises(KeyStoreUnfit):
+            await KeyFolder(path).new_epoch()
+    assert not (folder / "none").exists()
+
+
+async def test_a_key_that_goes_while_it_is_needed_is_waited_for(folder: Path) -> None:
+    """A process that runs may get it back."""
+    keys = KeyFolder(folder)
+    epoch = await keys.new_epoch()
+    file = only_file(folder)
+    content = file.read_bytes()
+    file.unlink()
+    with pytest.raises(KeyStoreUnavailable):
+        await keys.wrap(epoch, DATA_KEY, "x")
+    file.write_bytes(content)
+    file.chmod(0o600)
+    assert await keys.wrap(epoch, DATA_KEY, "x")
+
+
+async def test_a_destroyed_key_is_gone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the disk, at once from the process that did it, and soon from the others; a second time is no fault."""
+    keys, other = KeyFolder(folder), KeyFolder(folder)
+    epoch = await keys.new_epoch()
+    wrapped = await other.wrap(epoch, DATA_KEY, "x")
+    for _ in range(2):
+        await keys.destroy(epoch)
+    assert files(folder) == []
+    assert not await keys.has(epoch)
+    with pytest.raises(KeyStoreUnavailable):
+        await keys.unwrap(epoch, wrapped, "x")
+    later = time.monotonic() + key_folder.HELD_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    with pytest.raises(KeyStoreUnavailable):
+        await other.unwrap(epoch, wrapped, "x")
+
+
+async def test_another_key_under_the_epochs_name_is_noticed(folder: Path) -> None:
+    """The check value opens with the epoch's own key only."""
+    keys = KeyFolder(folder)
+    epoch = await keys.new_epoch()
+    checked = [(epoch, await check_value(keys, epoch))]
+    await require_fitting(KeyFolder(folder), checked)
+    file = only_file(folder)
+    file.write_bytes(bytes(32))
+    with pytest.raises(KeyStoreUnfit, match="does not open"):
+        await require_fitting(KeyFolder(folder), checked)
+    file.unlink()
+    with pytest.raises(KeyStoreUnfit, match="restore it, never make another"):
+        await require_fitting(KeyFolder(folder), checked)
