@@ -1,6 +1,5 @@
 """Rows to JSON, without a model object between them; keys as the contract's tables name them."""
 
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -8,9 +7,8 @@ from fastapi import Response
 
 from chat.domain.model import LearnerId, Message
 from chat.storage.history import ShownThread
-from schemas.timestamps import to_text
+from schemas.timestamps import quick_text as time
 
-MINUTE = 60_000
 KEEPING = {"cache-control": "private, no-cache"}
 """Its caller alone may keep an answer, and must ask about it again."""
 
@@ -22,12 +20,6 @@ class Json(Response):
 
     def __init__(self, content: Any, status_code: int = 200) -> None:
         super().__init__(orjson.dumps(content), status_code, KEEPING)
-
-
-def time(millis: int) -> str:
-    """RFC 3339 with milliseconds and `Z`; a page holds a hundred times, most of them of few minutes."""
-    minute, rest = divmod(millis, MINUTE)
-    return f"{_minute(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
 def thread(learner: LearnerId, shown: ShownThread, read_seq: int = 0) -> dict[str, Any]:
@@ -64,8 +56,3 @@ def message(one: Message) -> dict[str, Any]:
         "updated_at": time(one.updated_at),
         "deleted_at": None if one.deleted_at is None else time(one.deleted_at),
     }
-
-
-@lru_cache(maxsize=4_096)
-def _minute(minute: int) -> str:
-    return to_text(minute * MINUTE)[: -len("00.000Z")]
