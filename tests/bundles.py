@@ -21,7 +21,7 @@ from chat.privacy.export.download import Download
 from chat.privacy.export.manifest import Subject
 from chat.privacy.export.policy import Article, Policy
 from chat.privacy.export.signing import SigningKey
-from chat.privacy.export.store import BundleStore, Kept
+from chat.privacy.export.store import BundleStore, Kept, bundle_id
 from chat.storage.export_reads import PAGE, ReadMark
 from chat.storage.history import ShownThread
 from tests.api_client import LEARNER, TENANT, message_at, shown_thread
@@ -29,6 +29,7 @@ from tests.records import uid
 
 ONE_LIFE = LearnerId(TENANT, LEARNER, 1)
 REQUEST = uid(4, 1)
+BUNDLE = bundle_id(TENANT, REQUEST)
 HOUR = 3_600_000
 SIGNING_KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 VERIFIER = Path(__file__).parents[1] / "docs" / "verify_bundle.py"

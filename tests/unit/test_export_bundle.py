@@ -22,7 +22,6 @@ from tests.bundles import MemoryReads, MemoryStore, Spoil
 from tests.records import NOW, uid
 
 SMALL = Limits(records=10)
-BUNDLE = bundle_id(TENANT, bundles.REQUEST)
 
 
 async def exported(reads: MemoryReads, article: Article = Article.ACCESS, **options: Any) -> dict[str, bytes]:
@@ -248,21 +247,21 @@ async def test_nothing_readable_lies_in_the_store() -> None:
 
 def _swap(store: MemoryStore) -> None:
     objects = store.objects
-    one, two = (BUNDLE, "messages/000001"), (BUNDLE, "messages/000002")
+    one, two = (bundles.BUNDLE, "messages/000001"), (bundles.BUNDLE, "messages/000002")
     objects[one], objects[two] = objects[two], objects[one]
 
 
 def _cut(store: MemoryStore) -> None:
-    store.objects[BUNDLE, "messages/000001"] = store.objects[BUNDLE, "messages/000001"][:-1]
+    store.objects[bundles.BUNDLE, "messages/000001"] = store.objects[bundles.BUNDLE, "messages/000001"][:-1]
 
 
 def _flip(store: MemoryStore) -> None:
-    whole = store.objects[BUNDLE, "messages/000002"]
-    store.objects[BUNDLE, "messages/000002"] = whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:]
+    whole = store.objects[bundles.BUNDLE, "messages/000002"]
+    store.objects[bundles.BUNDLE, "messages/000002"] = whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:]
 
 
 def _drop(store: MemoryStore) -> None:
-    del store.objects[BUNDLE, "messages/000003"]
+    del store.objects[bundles.BUNDLE, "messages/000003"]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +296,7 @@ async def test_an_unfinished_an_expired_and_a_deleted_bundle_are_gone() -> None:
     assert young.contents == contents
     with pytest.raises(BundleGone, match="expired"):
         await Download.open(store, wrap, TENANT, bundles.REQUEST, now=contents.expires_at / 1000)
-    del store.objects[BUNDLE, "contents"]
+    del store.objects[bundles.BUNDLE, "contents"]
     with pytest.raises(BundleGone, match="finished"):
         await Download.open(store, wrap, TENANT, bundles.REQUEST)
 
