@@ -70,8 +70,8 @@ class BundleBuilder:
         limits: Limits = Limits(),  # noqa: B008 - a value that cannot change
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self._store, self._wrap, self._signing_key = store, wrap, signing_key
-        self._ttl, self._limits, self._clock = ttl, limits, clock
+        self._store, self._wrap = store, wrap
+        self._means = _Means(store, signing_key, ttl, limits, clock)
 
     async def build(self, reads: ExportReads, subject: Subject, progress: Progress) -> Contents:
         """Builds what is not there yet of a subject's bundle.
@@ -84,7 +84,7 @@ class BundleBuilder:
         seal = BundleSeal(bundle, key)
         if (finished := await read_contents(self._store, seal, bundle)) is not None:
             return finished
-        work = _Work(self, bundle, seal, progress)
+        work = _Work(self._means, bundle, seal, progress)
         chunks = [
             chunk
             for section in sections(reads, subject.learner, subject.policy)
@@ -93,12 +93,21 @@ class BundleBuilder:
         return await work.finish(subject, chunks)
 
 
+class _Means(NamedTuple):
+    """What every bundle of a builder is made with."""
+
+    store: BundleStore
+    signing_key: SigningKey
+    ttl: int
+    limits: Limits
+    clock: Callable[[], int]
+
+
 class _Work:
     """One bundle under way."""
 
-    def __init__(self, builder: BundleBuilder, bundle: str, seal: BundleSeal, progress: Progress) -> None:
-        self._store, self._signing_key = builder._store, builder._signing_key  # noqa: SLF001 - two halves of one
-        self._ttl, self._limits, self._clock = builder._ttl, builder._limits, builder._clock  # noqa: SLF001 - as above
+    def __init__(self, means: _Means, bundle: str, seal: BundleSeal, progress: Progress) -> None:
+        self._store, self._signing_key, self._ttl, self._limits, self._clock = means
         self._bundle, self._seal, self._progress = bundle, seal, progress
 
     async def section(self, section: Section) -> list[Kept]:
