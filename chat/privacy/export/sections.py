@@ -44,8 +44,8 @@ class Section(Protocol):
 class Threads:
     """The learner's threads, in the order of their ids."""
 
-    name: ClassVar = "threads"
-    columns: ClassVar = ("Thread", "Title", "Made by", "Made at", "Messages")
+    name: ClassVar[str] = "threads"
+    columns: ClassVar[tuple[str, ...]] = ("Thread", "Title", "Made by", "Made at", "Messages")
 
     def __init__(self, reads: ExportReads, learner: LearnerId, policy: Policy) -> None:
         self._reads, self._learner, self._policy = reads, learner, policy
@@ -64,8 +64,8 @@ class Threads:
 class Messages:
     """Every message, thread by thread in the order of `Threads`, by seq; places are (thread_id, seq)."""
 
-    name: ClassVar = "messages"
-    columns: ClassVar = ("Thread", "No.", "At", "From", "Message")
+    name: ClassVar[str] = "messages"
+    columns: ClassVar[tuple[str, ...]] = ("Thread", "No.", "At", "From", "Message")
 
     def __init__(self, reads: ExportReads, learner: LearnerId, policy: Policy) -> None:
         self._reads, self._learner, self._policy = reads, learner, policy
@@ -105,8 +105,8 @@ class Messages:
 class ReadMarks:
     """How far each user has read; that others have read is theirs to give away."""
 
-    name: ClassVar = "read_marks"
-    columns: ClassVar = ("User", "Thread", "Read up to no.")
+    name: ClassVar[str] = "read_marks"
+    columns: ClassVar[tuple[str, ...]] = ("User", "Thread", "Read up to no.")
 
     def __init__(self, reads: ExportReads, learner: LearnerId, policy: Policy) -> None:
         self._reads, self._learner, self._policy = reads, learner, policy
