@@ -11,7 +11,7 @@ from chat.storage.sealing import unseal
 from chat.storage.session import Connection
 
 PAGE = 250
-"""Rows of one answer: of the longest messages 6 MB, so that a few answers in memory stay few megabytes."""
+"""Rows of one answer, at most."""
 
 _LEARNER = "tenant_id = ? AND learner_id = ? AND generation = ?"
 _THREAD = f"{_LEARNER} AND thread_id = ?"

@@ -36,7 +36,7 @@ class Limits(NamedTuple):
     """A chunk ends with its `records`-th row, or with the row that brings its lines to `size` bytes."""
 
     records: int = 10_000
-    size: int = 4 * 1024 * 1024
+    size: int = 2 * 1024 * 1024
 
 
 class Kept(NamedTuple):

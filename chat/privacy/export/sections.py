@@ -17,7 +17,10 @@ A = TypeVar("A")
 Place = tuple[str | int, ...]
 """Where a section stands: the clustering key of its last row."""
 
-AHEAD = 3
+ANSWER = 512 * 1024
+"""Characters of one answer, about: long messages are asked for fewer at a time."""
+
+AHEAD = 2
 """Answers that are asked for before they are needed: enough to keep Cassandra busy, few enough for memory."""
 
 
@@ -69,6 +72,7 @@ class Messages:
 
     def __init__(self, reads: ExportReads, learner: LearnerId, policy: Policy) -> None:
         self._reads, self._learner, self._policy = reads, learner, policy
+        self._page = PAGE
 
     async def rows(self, after: Place | None) -> AsyncGenerator[Row, None]:
         async for span, found in ahead(self._spans(after), self._read):
@@ -83,16 +87,26 @@ class Messages:
         """Ranges of seqs that one answer holds; the thread that was begun goes on where it stood."""
         if after is not None:
             key = ThreadKey(self._learner, str(after[0]))
-            for span in _spans_of(key, int(after[1]) + 1, await self._reads.last_seq(key)):
+            for span in self._spans_of(key, int(after[1]) + 1, await self._reads.last_seq(key)):
                 yield span
         behind = threads(self._reads, self._learner, str(after[0]) if after else None)
         keys = (ThreadKey(self._learner, shown.thread_id) async for shown in behind)
         async for key, last_seq in ahead(keys, self._reads.last_seq):
-            for span in _spans_of(key, 1, last_seq):
+            for span in self._spans_of(key, 1, last_seq):
                 yield span
 
     async def _read(self, span: "Span") -> list[Message]:
-        return list(await self._reads.messages(*span))
+        found = list(await self._reads.messages(*span))
+        said = sum(len(one.content or "") + len(one.metadata) for one in found)
+        self._page = max(1, min(PAGE, ANSWER * len(found) // said)) if said else PAGE
+        return found
+
+    def _spans_of(self, key: ThreadKey, first: int, last_seq: int | None) -> Iterator["Span"]:
+        while first <= (last_seq or 0):
+            end_of_bucket = (bucket_of(first) + 1) * BUCKET
+            last = min(first + self._page - 1, end_of_bucket, last_seq or 0)
+            yield Span(key, first, last)
+            first = last + 1
 
     def _row(self, one: Message, thread_id: str, expired: int) -> Row:
         hidden = self._policy.hides(one.sender_id)
@@ -163,14 +177,6 @@ async def ahead(questions: AsyncIterator[Q], ask: Callable[[Q], Awaitable[A]]) -
     finally:
         for _, answer in waiting:
             answer.cancel()
-
-
-def _spans_of(key: ThreadKey, first: int, last_seq: int | None) -> Iterator[Span]:
-    while first <= (last_seq or 0):
-        end_of_bucket = (bucket_of(first) + 1) * BUCKET
-        last = min(first + PAGE - 1, end_of_bucket, last_seq or 0)
-        yield Span(key, first, last)
-        first = last + 1
 
 
 def _counts(one: Message, expired: int, *, hidden: bool) -> dict[str, int]:
