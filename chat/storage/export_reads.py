@@ -125,7 +125,7 @@ class ExportReader:
             thread_id,
             seq,
             sender_id,
-            None if content is None else self._open(content, "content", thread_id, message_id),
+            self._open(content, "content", thread_id, message_id) if content else None,
             message_type,
             reply_to,
             self._open(metadata, "metadata", thread_id, message_id),

@@ -155,6 +155,8 @@ async def test_every_row_of_the_learner_and_no_one_elses(house: Settings) -> Non
     )
     marks = [MarkWrite(key, user, 2, NOW * 1000) for key in threads for user in ("learner-9", "teacher-1")]
     await store.write_messages([], [], marks)
+    husk = message_at(2, 20_001, content=None, deleted_at=NOW + 9)
+    await store.write_messages([MessageWrite(threads[0], husk, NOW * 1000 + 9)], [])
     kept = bundles.MemoryStore()
     reader = await ExportReader.open(connection)
     await bundles.builder(kept, limits=Limits(records=100)).build(
@@ -164,5 +166,7 @@ async def test_every_row_of_the_learner_and_no_one_elses(house: Settings) -> Non
     assert {one["thread_id"] for one in bundles.lines(files, "threads")} == {key.thread_id for key in threads}
     said = [(one["thread_id"], one["seq"]) for one in bundles.lines(files, "messages")]
     assert said == [(key.thread_id, seq) for key in threads[::2] for seq in (1, 2, 3)]
+    deleted = [one for one in bundles.lines(files, "messages") if one["content"] is None]
+    assert [(one["seq"], one["reply_to"], one["deleted_at"] is None) for one in deleted] == [(2, None, False)]
     assert len(bundles.lines(files, "read_marks")) == len(marks) == 1_208
     await connection.close()
