@@ -6,7 +6,14 @@ from typing import TypeVar
 
 import structlog
 
-from chat.errors import BrokerUnavailable, KeyStoreUnavailable, KeysUnavailable, StorageUnavailable, Transient
+from chat.errors import (
+    BrokerUnavailable,
+    BundleStoreUnavailable,
+    KeyStoreUnavailable,
+    KeysUnavailable,
+    StorageUnavailable,
+    Transient,
+)
 from chat.metrics import WAITING
 
 T = TypeVar("T")
@@ -71,6 +78,7 @@ _SERVERS: Mapping[type[Transient], str] = {
     BrokerUnavailable: "kafka",
     KeysUnavailable: "jwks",
     KeyStoreUnavailable: "keys",
+    BundleStoreUnavailable: "exports",
 }
 
 
