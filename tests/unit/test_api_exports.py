@@ -1,0 +1,158 @@
+"""Bundles over HTTP: who gets them, what is noted, and that nobody gets a half one."""
+
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from chat.domain.model import Learner, LearnerId, Life
+from chat.errors import BundleDamaged, BundleStoreUnavailable
+from chat.privacy.export.build import Limits
+from chat.privacy.export.epoch_wrap import EpochWrap
+from chat.privacy.export.job import ExportJob
+from chat.privacy.export.shelf import Shelf
+from chat.privacy.export.signing import jwk
+from chat.storage.export_reads import ExportReads
+from chat.storage.memory_reads import MemoryHistory
+from tests import bundles
+from tests.api_client import ApiClient, client_of, make_app
+from tests.bundles import LocalWrap, MemoryStore
+from tests.privacy_desk import OFFICER, Desk, PrivacyLog
+from tests.records import token, uid
+
+BUNDLE = f"/api/v1/privacy/exports/{uid(4, 1)}"
+KEYS = "/api/v1/privacy/signing-keys"
+
+
+class AwayStore(MemoryStore):
+    """Answers as long as nobody says that it is away."""
+
+    away = False
+
+    async def get(self, bundle: str, name: str, limit: int | None = None) -> bytes | None:
+        if self.away:
+            raise BundleStoreUnavailable("away")
+        return await super().get(bundle, name, limit)
+
+
+class House:
+    """A service with one learner's export, which is asked for and not yet run."""
+
+    def __init__(self) -> None:
+        self.store = AwayStore()
+        self.shelf = Shelf(self.store, LocalWrap(), jwk(bundles.SIGNING_KEY.public))
+        job = ExportJob(bundles.builder(self.store, limits=Limits(records=10)), _reads, _life)
+        self.desk = Desk([job])
+
+    async def ask(self) -> None:
+        log = PrivacyLog()
+        log.ask("ExportLearnerData", reason="access")
+        await self.desk.take(log.records)
+
+    def client(self, bearer: str = OFFICER) -> ApiClient:
+        return client_of(make_app(MemoryHistory(), requests=self.desk.kept, exports=self.shelf), bearer)
+
+
+async def _reads(_learner: LearnerId) -> ExportReads:
+    return bundles.conversation()
+
+
+async def _life(_learner: Learner) -> Life:
+    return Life()
+
+
+@pytest.fixture
+async def house() -> House:
+    one = House()
+    await one.ask()
+    return one
+
+
+async def test_a_finished_bundle_is_fetched_and_every_fetching_noted(house: House) -> None:
+    """As a zip of the length that was told, which the script finds good with the key that the service publishes."""
+    await house.desk.run()
+    client = house.client()
+    for _ in range(2):
+        answer = await client.get(BUNDLE)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/zip"
+        assert answer.headers["content-disposition"] == f'attachment; filename="export-{uid(4, 1)}.zip"'
+        assert answer.headers["content-length"] == str(len(answer.content))
+        assert answer.headers["cache-control"] == "private, no-store"
+        bundles.verified(answer.content)
+    assert [line[0] for line in house.desk.audit()][-2:] == ["downloaded", "downloaded"]
+    assert house.desk.audit()[-1][2] == "officer-1"
+    assert (await client.json(KEYS))["keys"] == [jwk(bundles.SIGNING_KEY.public)]
+
+
+async def test_who_may_not_have_it_learns_nothing_and_nothing_is_noted(house: House) -> None:
+    """403 without the permission; one 404 for another tenant, for a learner out of scope and for no such request."""
+    await house.desk.run()
+    before = house.desk.audit()
+    refused = {
+        403: [token(role="teacher"), token(role="compliance", permissions=["privacy:delete"])],
+        404: [
+            token("tenant-2", role="compliance"),
+            token(role="service", permissions=["privacy:export"], learners=["learner-2"]),
+        ],
+        401: ["nonsense"],
+    }
+    for status, bearers in refused.items():
+        for bearer in bearers:
+            assert (await house.client(bearer).get(BUNDLE)).status_code == status
+    gone = await house.client().get(BUNDLE.replace(uid(4, 1), uid(4, 2)))
+    foreign = await house.client(refused[404][0]).get(BUNDLE)
+    assert (gone.status_code, gone.json()) == (404, foreign.json())
+    assert house.desk.audit() == before
+    inside = token(role="service", permissions=["privacy:export"], learners=["learner-1"])
+    assert (await house.client(inside).get(BUNDLE)).status_code == 200
+
+
+async def test_what_is_not_there_yet_or_no_more_is_not_found(house: House) -> None:
+    """Before its end, and after the bundle was deleted."""
+    assert (await house.client().get(BUNDLE)).status_code == 404
+    await house.desk.run()
+    assert (await house.client().get(BUNDLE)).status_code == 200
+    await house.store.delete(bundles.BUNDLE)
+    assert (await house.client().get(BUNDLE)).status_code == 404
+
+
+async def test_a_store_that_is_away_is_said(house: House) -> None:
+    """503, to be tried again; it is not as if there were no bundle."""
+    await house.desk.run()
+    house.store.away = True
+    answer = await house.client().get(BUNDLE)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+async def test_a_damaged_bundle_breaks_off(house: House) -> None:
+    """Less than was told comes, and no reader takes it for a whole zip."""
+    await house.desk.run()
+    name = (bundles.BUNDLE, "messages/000002")
+    house.store.objects[name] = house.store.objects[name][:-1]
+    pieces = []
+    download = await house.shelf.open(*house.desk.request().key)
+    with pytest.raises(BundleDamaged):
+        pieces.extend([piece async for piece in download.stream()])
+    assert sum(map(len, pieces)) < download.length
+
+
+async def test_bundles_keys_are_wrapped_in_the_epoch_that_is_current() -> None:
+    """Each opens in its own epoch, also when another has begun, and for its own bundle alone."""
+
+    class Epochs:
+        async def wrap(self, epoch: str, key: bytes, bound: str) -> bytes:
+            return await LocalWrap(epoch.encode().ljust(32)).wrap(bound, key)
+
+        async def unwrap(self, epoch: str, wrapped: bytes, bound: str) -> bytes:
+            return await LocalWrap(epoch.encode().ljust(32)).unwrap(bound, wrapped)
+
+    epochs = iter(["one", "two"])
+
+    async def current() -> str:
+        return next(epochs)
+
+    wrap = EpochWrap(Epochs(), current)
+    first, second = await wrap.wrap("a", b"1" * 32), await wrap.wrap("a", b"1" * 32)
+    assert first[:4] != second[:4]
+    assert await wrap.unwrap("a", first) == await wrap.unwrap("a", second) == b"1" * 32
+    with pytest.raises(InvalidTag):
+        await wrap.unwrap("b", first)
