@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.auth import Caller
-from api.documents import SigningKeys, documented
+from api.documents import SigningKeys, documented, problems
+from api.parameters import RequestId
+from api.problem_codes import ProblemCode
 from api.read_side import read_side
 from api.rendering import Json
 from api.routes_privacy import visible_request
@@ -22,11 +24,18 @@ from chat.storage.privacy_store import Entry
 router = APIRouter(prefix="/api/v1/privacy", tags=["privacy"])
 Exporter = Annotated[Principal, Depends(Caller(Permission.PRIVACY_EXPORT))]
 
-ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}, "description": "The bundle; its manifest lists and signs all of it"}}
+_BYTES = {"schema": {"type": "string", "contentMediaType": "application/zip"}}
+ZIP: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/zip": _BYTES}, "description": "The bundle; its manifest lists and signs all of it"}
+}
 
 
-@router.get("/exports/{request_id}", response_class=StreamingResponse, responses=documented(SigningKeys) | ZIP)
-async def get_export(request: Request, caller: Exporter, request_id: str) -> Response:
+@router.get(
+    "/exports/{request_id}",
+    response_class=StreamingResponse,
+    responses=problems(*(code.status for code in ProblemCode)) | ZIP,
+)
+async def get_export(request: Request, caller: Exporter, request_id: RequestId) -> Response:
     """A finished bundle as a zip, put together while it is sent. That it was fetched is noted before it is."""
     side = read_side(request)
     shelf = _shelf(request)

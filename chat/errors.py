@@ -127,10 +127,11 @@ class BundleStoreFull(BundleStoreUnavailable):
     """The store of bundles has no room; somebody has to make some."""
 
 
-class BundleStoreRefused(Permanent):
-    """The store of bundles understood and said no: wrong credentials, no such bucket, a right that is lacking."""
+class BundleStoreRefused(BundleStoreUnavailable):
+    """The store of bundles understood and said no: wrong credentials, no such bucket, a right that is lacking.
 
-    exit_code = 75
+    Somebody has to mend that; until then it is as good as away.
+    """
 
 
 class BundleDamaged(Permanent):

@@ -101,13 +101,21 @@ class MemoryStore:
         found = self.objects.get((bundle, name))
         return None if found is None else found[:limit]
 
+    async def replace(self, bundle: str, name: str, before: bytes, after: bytes) -> bool:
+        if self.objects.get((bundle, name)) != before:
+            return False
+        self.objects[bundle, name], self.written_at[bundle, name] = after, time.time()
+        return True
+
     async def delete(self, bundle: str) -> None:
         for one in [key for key in self.objects if key[0] == bundle]:
             del self.objects[one], self.written_at[one]
 
     async def bundles(self) -> AsyncIterator[Kept]:
         for bundle in sorted({key[0] for key in self.objects}):
-            yield Kept(bundle, max(at for key, at in self.written_at.items() if key[0] == bundle))
+            times = {name: at for (one, name), at in self.written_at.items() if one == bundle}
+            key = times.pop("key", 0.0)
+            yield Kept(bundle, max(times.values(), default=key))
 
 
 class LocalWrap:
@@ -121,6 +129,9 @@ class LocalWrap:
 
     async def unwrap(self, bundle: str, wrapped: bytes) -> bytes:
         return self._aead.decrypt(wrapped[:12], wrapped[12:], bundle.encode())
+
+    async def renewed(self, _bundle: str, _wrapped: bytes) -> bytes | None:
+        return None
 
 
 def subject(article: Article = Article.ACCESS, learner: LearnerId = ONE_LIFE) -> Subject:

@@ -15,6 +15,7 @@ from chat.domain.model import BUCKET, bucket_of
 from chat.privacy.export.folder_store import FolderStore
 from chat.settings import Settings
 from chat.storage.export_reads import ExportReader
+from chat.storage.learner_keys import LearnerKeys
 from chat.storage.session import Connection
 from tests import bundles
 from tests.records import settings_for_tests, uid
@@ -39,7 +40,7 @@ async def measure(told: dict[str, Any]) -> dict[str, Any]:
     """Exports, with a bare driver's read of the same rows before and after it."""
     settings: Settings = settings_for_tests(**told["cassandra"])
     connection = await Connection.open(settings)
-    reader = await ExportReader.open(connection)
+    reader = await ExportReader.open(connection, await LearnerKeys.open(connection, settings, writes=False))
     bare = await connection.prepare(BARE)
     before = _bare_seconds(connection, bare, told)
     forget_the_peak()

@@ -2,12 +2,14 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 from chat.domain.model import Details, LearnerId, Message, Status, ThreadKey, bucket_of
+from chat.errors import KeyStoreUnavailable
 from chat.storage.history import ShownThread
-from chat.storage.sealing import unseal
+from chat.storage.learner_keys import Held, LearnerKeys
+from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
 PAGE = 250
@@ -38,7 +40,9 @@ class ReadMark(NamedTuple):
 
 
 class ExportReads(Protocol):
-    """Every method raises `StorageUnavailable` when the store does not answer."""
+    """Every method raises `StorageUnavailable` when the store does not answer, and `KeyStoreUnavailable` where the
+    learner's cells cannot be opened now: the key cannot be had, or the life is over.
+    """
 
     async def threads(self, learner: LearnerId, after: str | None) -> Sequence[ShownThread]:
         """The next threads in the order of their ids, as the store has it; none at the end."""
@@ -57,31 +61,25 @@ class ExportReads(Protocol):
         ...
 
 
-Open = Callable[[bytes, str, str, str], str]
-"""The text of a cell, of this field of this thread and message ("" for the thread's own)."""
-
-
-def open_plain(cell: bytes, _field: str, _thread_id: str, _message_id: str) -> str:
-    """The text of a cell that is not under a learner's key."""
-    return unseal(cell)
-
-
 class ExportReader:
-    """The `ExportReads` in Cassandra."""
+    """The `ExportReads` in Cassandra, of any learner.
 
-    def __init__(self, connection: Connection, prepared: dict[str, Any], open_cell: Open) -> None:
+    Each answer is opened with the key as `LearnerKeys` has it then: an export of hours holds none for longer.
+    """
+
+    def __init__(self, connection: Connection, keys: LearnerKeys, prepared: dict[str, Any]) -> None:
         self._connection = connection
+        self._keys = keys
         self._prepared = prepared
-        self._open = open_cell
 
     @classmethod
-    async def open(cls, connection: Connection, open_cell: Open = open_plain) -> Self:
+    async def open(cls, connection: Connection, keys: LearnerKeys) -> Self:
         """Prepares every statement. Raises `StorageUnavailable`."""
         prepared = await asyncio.gather(*map(connection.prepare, _ALL))
         for statement in prepared:
             statement.is_idempotent = True
             statement.fetch_size = None  # every answer is bounded by its statement
-        return cls(connection, dict(zip(_ALL, prepared, strict=True)), open_cell)
+        return cls(connection, keys, dict(zip(_ALL, prepared, strict=True)))
 
     async def threads(self, learner: LearnerId, after: str | None) -> list[ShownThread]:
         rows = (
@@ -89,7 +87,8 @@ class ExportReader:
             if after is None
             else await self._ask(_THREADS_AFTER, *learner, uuid.UUID(after))
         )
-        return [self._thread(*row) for row in rows]
+        cells = await self._cells(learner)
+        return [_thread(cells, *row) for row in rows]
 
     async def last_seq(self, key: ThreadKey) -> int | None:
         for status, last_seq in await self._ask(_HEAD, *key.learner, uuid.UUID(key.thread_id)):
@@ -100,7 +99,8 @@ class ExportReader:
     async def messages(self, key: ThreadKey, first: int, last: int) -> list[Message]:
         thread = (*key.learner, uuid.UUID(key.thread_id))
         rows = await self._ask(MESSAGES, *thread, bucket_of(first), first, last)
-        return [self._message(key.thread_id, *row) for row in rows]
+        cells = await self._cells(key.learner)
+        return [_message(cells, key.thread_id, *row) for row in rows]
 
     async def marks(self, learner: LearnerId, after: ReadMark | None) -> list[ReadMark]:
         rows = (
@@ -113,23 +113,38 @@ class ExportReader:
     async def _ask(self, cql: str, *values: Any) -> list[Any]:
         return await self._connection.execute(self._prepared[cql], values)
 
-    def _thread(self, thread_id: str, last_seq: int, active_at: int, *details: Any) -> ShownThread:
-        title, metadata, created_by, created_at, updated_at = details
-        told = (self._open(title, "title", thread_id, ""), self._open(metadata, "metadata", thread_id, ""))
-        return ShownThread(thread_id, Details(*told, created_by, created_at, updated_at), last_seq or 0, active_at)
+    async def _cells(self, learner: LearnerId) -> Cells:
+        """Asked for behind the rows; where no key was known it is looked up again, as the first may just be made."""
+        held = await self._held(learner)
+        if not held.cells.has_key:
+            self._keys.forget(learner.learner)
+            held = await self._held(learner)
+        if not held.life.is_of(learner):
+            raise KeyStoreUnavailable("the learner's life is over")
+        return held.cells
 
-    def _message(self, thread_id: str, *row: Any) -> Message:
-        seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
-        return Message(
-            message_id,
-            thread_id,
-            seq,
-            sender_id,
-            self._open(content, "content", thread_id, message_id) if content else None,
-            message_type,
-            reply_to,
-            self._open(metadata, "metadata", thread_id, message_id),
-            created_at,
-            updated_at,
-            deleted_at,
-        )
+    async def _held(self, learner: LearnerId) -> Held:
+        return (await self._keys.find([learner.learner]))[learner.learner]
+
+
+def _thread(cells: Cells, thread_id: str, last_seq: int, active_at: int, *details: Any) -> ShownThread:
+    title, metadata, created_by, created_at, updated_at = details
+    told = cells.open(title, "title", thread_id), cells.open(metadata, "metadata", thread_id)
+    return ShownThread(thread_id, Details(*told, created_by, created_at, updated_at), last_seq or 0, active_at)
+
+
+def _message(cells: Cells, thread_id: str, *row: Any) -> Message:
+    seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
+    return Message(
+        message_id,
+        thread_id,
+        seq,
+        sender_id,
+        cells.open(content, "content", thread_id, message_id) if content else None,
+        message_type,
+        reply_to,
+        cells.open(metadata, "metadata", thread_id, message_id),
+        created_at,
+        updated_at,
+        deleted_at,
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chat.domain.model import LearnerId, Status, Thread, ThreadKey
+from chat.domain.model import Learner, LearnerId, Life, Status, Thread, ThreadKey
 from chat.privacy.export.build import Limits
 from chat.privacy.export.download import Download
 from chat.privacy.export.folder_store import FolderStore
@@ -19,12 +19,14 @@ from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage.cassandra_store import CassandraStore
 from chat.storage.export_reads import ExportReader
+from chat.storage.learner_keys import KeyTools, LearnerKeys
 from chat.storage.session import Connection
 from chat.storage.writes import MarkWrite, MessageWrite, ThreadWrite
 from tests import bundles
 from tests.api_client import LEARNER, TENANT, message_at, shown_thread
 from tests.keyspace import keyspace
 from tests.records import NOW, uid
+from tests.stores import store_of
 
 YEAR = 365 * 86_400
 MEMORY = 64 * 1024 * 1024
@@ -50,7 +52,7 @@ def house(servers: Addresses) -> Iterator[Settings]:
 async def _write(settings: Settings, load: Load, learner: LearnerId = bundles.ONE_LIFE) -> None:
     """In bulk, in the order of the worker's writes."""
     connection = await Connection.open(settings)
-    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
+    store = await store_of(connection, settings, 10 * YEAR)
     for number in range(1, load.threads + 1):
         await _write_thread(store, ThreadKey(learner, uid(1, number)), number, load.messages)
     await connection.close()
@@ -83,8 +85,8 @@ async def _write_thread(store: CassandraStore, key: ThreadKey, number: int, mess
 
 def _measured(settings: Settings, load: Load, folder: Path) -> dict[str, Any]:
     """What an export in a process of its own cost."""
-    cassandra = {name: getattr(settings, name) for name in ("cassandra_contact_points", "cassandra_port")}
-    cassandra["cassandra_keyspace"] = settings.cassandra_keyspace
+    names = ("cassandra_contact_points", "cassandra_port", "cassandra_keyspace", "kek_folder")
+    cassandra = settings.model_dump(mode="json", include=set(names))
     told = {"cassandra": cassandra, "folder": str(folder), "threads": load.threads, "messages": load.messages}
     done = subprocess.run(
         [sys.executable, "-m", "tests.export_process"],
@@ -141,12 +143,22 @@ def test_a_million_messages(servers: Addresses, tmp_path: Path) -> None:
     assert cost["of_bare"] >= 0.5
 
 
+async def _live_again(tools: KeyTools, learner: Learner) -> None:
+    """The learner's second life, whose first key is made when something is written."""
+    subject = tools.subjects.of(learner)
+    await tools.lives.end(subject, 1)
+    await tools.lives.begin(subject, Life(generation=2, since=9), None)
+
+
 async def test_every_row_of_the_learner_and_no_one_elses(house: Settings) -> None:
     """Two learners and two lives with the same thread ids' neighbours; more threads and marks than a page holds."""
     mine = LearnerId(TENANT, "learner-9", 2)
     others = LearnerId(TENANT, "learner-9", 1), LearnerId(TENANT, "learner-8", 2), LearnerId("tenant-2", "learner-9", 2)
     connection = await Connection.open(house)
-    store = await CassandraStore.open(connection, lambda _tenant: 10 * YEAR)
+    tools = await KeyTools.open(connection, house)
+    for learner in (mine, *others):
+        await _live_again(tools, learner.learner)
+    store = await store_of(connection, house, 10 * YEAR)
     threads = [ThreadKey(mine, uid(1, number)) for number in range(20_001, 20_605)]
     foreign = [ThreadKey(other, uid(1, number)) for number, other in enumerate(others, 30_001)]
     await asyncio.gather(
@@ -158,7 +170,7 @@ async def test_every_row_of_the_learner_and_no_one_elses(house: Settings) -> Non
     husk = message_at(2, 20_001, content=None, deleted_at=NOW + 9)
     await store.write_messages([MessageWrite(threads[0], husk, NOW * 1000 + 9)], [])
     kept = bundles.MemoryStore()
-    reader = await ExportReader.open(connection)
+    reader = await ExportReader.open(connection, LearnerKeys(tools, writes=False))
     await bundles.builder(kept, limits=Limits(records=100)).build(
         reader, bundles.subject(learner=mine), bundles.no_progress
     )

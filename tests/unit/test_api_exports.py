@@ -4,7 +4,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from chat.domain.model import Learner, LearnerId, Life
-from chat.errors import BundleDamaged, BundleStoreUnavailable
+from chat.errors import BundleDamaged, BundleGone, BundleStoreRefused, BundleStoreUnavailable
 from chat.privacy.export.build import Limits
 from chat.privacy.export.epoch_wrap import EpochWrap
 from chat.privacy.export.job import ExportJob
@@ -23,13 +23,13 @@ KEYS = "/api/v1/privacy/signing-keys"
 
 
 class AwayStore(MemoryStore):
-    """Answers as long as nobody says that it is away."""
+    """Answers as long as nobody gives it a fault."""
 
-    away = False
+    fault: BundleStoreUnavailable | None = None
 
     async def get(self, bundle: str, name: str, limit: int | None = None) -> bytes | None:
-        if self.away:
-            raise BundleStoreUnavailable("away")
+        if self.fault is not None:
+            raise self.fault
         return await super().get(bundle, name, limit)
 
 
@@ -115,12 +115,15 @@ async def test_what_is_not_there_yet_or_no_more_is_not_found(house: House) -> No
     assert (await house.client().get(BUNDLE)).status_code == 404
 
 
-async def test_a_store_that_is_away_is_said(house: House) -> None:
-    """503, to be tried again; it is not as if there were no bundle."""
+@pytest.mark.parametrize("fault", [BundleStoreUnavailable("away"), BundleStoreRefused("wrong credentials")])
+async def test_a_store_that_is_away_or_says_no_is_said(house: House, fault: BundleStoreUnavailable) -> None:
+    """503, to be tried again; it is not as if there were no bundle, and no fault of the request's."""
     await house.desk.run()
-    house.store.away = True
+    house.store.fault = fault
     answer = await house.client().get(BUNDLE)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert str(fault) not in answer.text
+    assert house.desk.audit()[-1][0] == "completed", "nothing was downloaded"
 
 
 async def test_a_damaged_bundle_breaks_off(house: House) -> None:
@@ -139,20 +142,38 @@ async def test_bundles_keys_are_wrapped_in_the_epoch_that_is_current() -> None:
     """Each opens in its own epoch, also when another has begun, and for its own bundle alone."""
 
     class Epochs:
+        def __init__(self) -> None:
+            self.destroyed: set[str] = set()
+
+        async def has(self, epoch: str) -> bool:
+            return epoch not in self.destroyed
+
         async def wrap(self, epoch: str, key: bytes, bound: str) -> bytes:
             return await LocalWrap(epoch.encode().ljust(32)).wrap(bound, key)
 
         async def unwrap(self, epoch: str, wrapped: bytes, bound: str) -> bytes:
             return await LocalWrap(epoch.encode().ljust(32)).unwrap(bound, wrapped)
 
-    epochs = iter(["one", "two"])
+    epochs = Epochs()
+    now = "one"
 
     async def current() -> str:
-        return next(epochs)
+        return now
 
-    wrap = EpochWrap(Epochs(), current)
-    first, second = await wrap.wrap("a", b"1" * 32), await wrap.wrap("a", b"1" * 32)
-    assert first[:4] != second[:4]
+    async def is_over(epoch: str) -> bool:
+        return epoch == "one"
+
+    wrap = EpochWrap(epochs, current, is_over)
+    first = await wrap.wrap("a", b"1" * 32)
+    assert await wrap.renewed("a", first) is None
+    now = "two"
+    second = await wrap.renewed("a", first)
+    assert second is not None
+    assert (first[:4], second[:4]) == (b"one\0", b"two\0")
     assert await wrap.unwrap("a", first) == await wrap.unwrap("a", second) == b"1" * 32
     with pytest.raises(InvalidTag):
         await wrap.unwrap("b", first)
+    epochs.destroyed = {"one"}
+    with pytest.raises(BundleGone):
+        await wrap.unwrap("a", first)
+    assert await wrap.unwrap("a", second) == b"1" * 32

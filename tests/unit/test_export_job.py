@@ -8,7 +8,7 @@ import pytest
 
 from chat.domain.model import Learner, LearnerId, Life, Message, ThreadKey
 from chat.domain.privacy import State
-from chat.errors import BundleGone, BundleStoreFull
+from chat.errors import BundleGone, BundleStoreFull, BundleStoreRefused
 from chat.privacy.export.build import Limits
 from chat.privacy.export.job import ExportJob
 from chat.storage.export_reads import ExportReads
@@ -90,12 +90,37 @@ async def test_a_full_store_lets_the_request_wait() -> None:
     store = Full()
     desk = await _desk(_job(store, bundles.conversation()))
     await desk.run(lambda: desk.request().state is State.WAITING)
-    assert desk.request().reason_code == "exports"
+    assert desk.request().reason_code == "exports_full"
     finished = dict(store.objects)
     desk.clock.now += 1_000
     await desk.run()
     assert desk.request().state is State.COMPLETED
     assert finished.items() <= store.objects.items()
+
+
+async def test_a_store_that_says_no_lets_the_request_wait_and_is_noted_once() -> None:
+    """Wrong credentials are for the operator to mend: in state and audit, however often it is tried; then it ends."""
+
+    class Closed(MemoryStore):
+        closed = True
+
+        async def put(self, bundle: str, name: str, content: bytes) -> bool:
+            if self.closed:
+                raise BundleStoreRefused("S3 says no: InvalidAccessKeyId")
+            return await super().put(bundle, name, content)
+
+    store = Closed()
+    desk = await _desk(_job(store, bundles.conversation()))
+    for _ in range(3):
+        await desk.look_once(Calls())
+        desk.clock.now += 1_000
+        assert (desk.request().state, desk.request().reason_code) == (State.WAITING, "exports_refused")
+    store.closed = False
+    await desk.run()
+    bundles.verified(await bundles.zipped(store))
+    lines = [(action, code) for action, code, _ in desk.audit()]
+    assert lines == [("requested", "access"), ("waiting", "exports_refused"), ("completed", "access")]
+    assert desk.failures == []
 
 
 @pytest.mark.parametrize("after", [Life(alive=False), Life(generation=2, since=9)])
@@ -114,6 +139,7 @@ async def test_an_erasure_meanwhile_ends_the_export(after: Life) -> None:
     desk = await _desk(_job(store, reads, lives))
     await desk.run()
     assert (desk.request().state, desk.request().reason_code) == (State.FAILED, "learner_erased")
+    assert store.objects == {}, "nothing of it is left"
     with pytest.raises(BundleGone):
         await bundles.zipped(store)
 

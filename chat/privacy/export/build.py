@@ -76,8 +76,8 @@ class BundleBuilder:
     async def build(self, reads: ExportReads, subject: Subject, progress: Progress) -> Contents:
         """Builds what is not there yet of a subject's bundle.
 
-        Raises `BundleStoreUnavailable` and `StorageUnavailable`, after which it may be called again, and
-        `BundleStoreRefused` or `BundleDamaged`.
+        Raises `BundleStoreUnavailable`, `StorageUnavailable` and `KeyStoreUnavailable`, after which it may be called
+        again, `BundleGone` where the bundle is deleted meanwhile, or `BundleDamaged`.
         """
         bundle = bundle_id(subject.learner.tenant_id, subject.request_id)
         key = await bundle_key.make_or_find(self._store, self._wrap, bundle)
@@ -91,6 +91,10 @@ class BundleBuilder:
             for chunk in await work.section(section)
         ]
         return await work.finish(subject, chunks)
+
+    async def discard(self, tenant_id: str, request_id: str) -> None:
+        """Deletes what there is of a bundle. Raises `BundleStoreUnavailable`."""
+        await self._means.store.delete(bundle_id(tenant_id, request_id))
 
 
 class _Means(NamedTuple):

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -32,6 +34,9 @@ class FolderStore:
     async def get(self, bundle: str, name: str, limit: int | None = None) -> bytes | None:
         return await asyncio.to_thread(self._get, bundle, name, limit)
 
+    async def replace(self, bundle: str, name: str, before: bytes, after: bytes) -> bool:
+        return await asyncio.to_thread(self._replace, bundle, name, before, after)
+
     async def delete(self, bundle: str) -> None:
         await asyncio.to_thread(self._delete, bundle)
 
@@ -42,7 +47,7 @@ class FolderStore:
     def _put(self, bundle: str, name: str, content: bytes) -> bool:
         folder = self._folder / bundle
         target = folder / name
-        part = target.with_name(f"{target.name}.{secrets.token_hex(8)}{UNFINISHED}")
+        part = _part_of(target)
         with _typed():
             _make_folders(self._folder, folder, target.parent)
             try:
@@ -63,10 +68,27 @@ class FolderStore:
             except FileNotFoundError:
                 return None
 
+    def _replace(self, bundle: str, name: str, before: bytes, after: bytes) -> bool:
+        """Under the folder's lock, as two of these at once would each find `before`."""
+        target = self._folder / bundle / name
+        part = _part_of(target)
+        with _typed(), contextlib.suppress(FileNotFoundError), _locked(target.parent):
+            if target.read_bytes() != before:
+                return False
+            try:
+                _write(part, after)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+            _sync(target.parent)
+            return True
+        return False
+
     def _delete(self, bundle: str) -> None:
         folder = self._folder / bundle
         with _typed(), contextlib.suppress(FileNotFoundError):
-            (folder / KEY).unlink(missing_ok=True)
+            with _locked(folder):
+                (folder / KEY).unlink(missing_ok=True)
             _sync(folder)
             shutil.rmtree(folder)
             _sync(self._folder)
@@ -83,6 +105,21 @@ def _make_folders(*folders: Path) -> None:
         if not folder.is_dir():
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             _sync(folder.parent)
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.{secrets.token_hex(8)}{UNFINISHED}")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """A folder that one process at a time has."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -102,7 +139,13 @@ def _sync(folder: Path) -> None:
 
 
 def _touched_at(folder: Path) -> float:
-    return max((one.stat().st_mtime for one in (folder, *folder.rglob("*"))), default=0.0)
+    """A file that goes away meanwhile belongs to a bundle that is being deleted."""
+    try:
+        begun_at = folder.stat().st_mtime
+        files = [one for one in folder.rglob("*") if one.is_file() and one != folder / KEY]
+        return max((one.stat().st_mtime for one in files), default=begun_at)
+    except FileNotFoundError:
+        return time.time()
 
 
 @contextlib.contextmanager

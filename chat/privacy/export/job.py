@@ -41,6 +41,13 @@ class ExportJob:
         """Raises what `BundleBuilder.build` does, and `JobFailed` where the learner was erased meanwhile."""
         if step not in self.steps:
             raise AssertionError(f"an export has no step {step}")
+        try:
+            return await self._build(request, save)
+        except JobFailed:
+            await self._builder.discard(*request.key)
+            raise
+
+    async def _build(self, request: Request, save: Save) -> str:
         learner = await self._living(request, None)
 
         async def progress(chunk: str) -> None:

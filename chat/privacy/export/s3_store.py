@@ -53,6 +53,17 @@ class S3Store:
         found: bytes | None = await self._ask(self._read, Key=self._key(bundle, name), **part)
         return found
 
+    async def replace(self, bundle: str, name: str, before: bytes, after: bytes) -> bool:
+        key = self._key(bundle, name)
+        found = await self._ask(self._find, Key=key)
+        if found is None or found[0] != before:
+            return False
+        try:
+            await self._ask(self._client.put_object, Key=key, Body=after, IfMatch=found[1])
+        except (_Taken, _Gone):
+            return False
+        return True
+
     async def delete(self, bundle: str) -> None:
         await self._ask(self._client.delete_object, Key=self._key(bundle, KEY))
         async for page in self._pages(f"{bundle}/"):
@@ -63,17 +74,17 @@ class S3Store:
 
     async def bundles(self) -> AsyncIterator[Kept]:
         """Keys come in their order, so a bundle's are side by side."""
-        held: Kept | None = None
+        bundle, times = "", dict[str, float]()
         async for page in self._pages(""):
             for one in page:
-                bundle = one["Key"][len(self._prefix) :].partition("/")[0]
-                touched_at = one["LastModified"].timestamp()
-                if held is not None and held.bundle != bundle:
-                    yield held
-                    held = None
-                held = Kept(bundle, max(touched_at, held.touched_at if held else 0.0))
-        if held is not None:
-            yield held
+                of, _, name = one["Key"][len(self._prefix) :].partition("/")
+                if of != bundle and times:
+                    yield Kept(bundle, _touched_at(times))
+                    times = {}
+                bundle = of
+                times[name] = one["LastModified"].timestamp()
+        if times:
+            yield Kept(bundle, _touched_at(times))
 
     async def _pages(self, below: str) -> AsyncIterator[list[Any]]:
         """At most `DELETED_AT_ONCE` objects each, continued by key, so that deleting them meanwhile skips none."""
@@ -88,8 +99,14 @@ class S3Store:
             after = found[-1]["Key"]
 
     def _read(self, **asked: Any) -> bytes | None:
+        found = self._find(**asked)
+        return None if found is None else found[0]
+
+    def _find(self, **asked: Any) -> tuple[bytes, str] | None:
+        """An object and its ETag."""
         try:
-            return bytes(self._client.get_object(**asked)["Body"].read())
+            answer = self._client.get_object(**asked)
+            return bytes(answer["Body"].read()), answer["ETag"]
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
@@ -104,7 +121,15 @@ class S3Store:
 
 
 class _Taken(Exception):
-    """An object of that name is there."""
+    """An object of that name is there, or another than it was to be."""
+
+
+class _Gone(Exception):
+    """The object is not there."""
+
+
+def _touched_at(times: dict[str, float]) -> float:
+    return max((at for name, at in times.items() if name != KEY), default=times.get(KEY, 0.0))
 
 
 @contextmanager
@@ -125,6 +150,8 @@ def _kind_of(error: ClientError) -> Exception:
     status = int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
     if code in _TAKEN:
         return _Taken()
+    if code == "NoSuchKey":
+        return _Gone()
     if code in _FULL:
         return BundleStoreFull(f"S3 has no room: {code}")
     if status in _CLIENT_FAULTS and status not in _TRY_AGAIN:

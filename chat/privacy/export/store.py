@@ -6,7 +6,9 @@ from typing import NamedTuple, Protocol
 
 
 class Kept(NamedTuple):
-    """A bundle in a store; `touched_at` is when something of it was last written, in UTC seconds."""
+    """A bundle in a store; `touched_at` is when something of it was last put, in UTC seconds; its key counts only where
+    that is all there is, so that wrapping it anew does not make an old bundle young.
+    """
 
     bundle: str
     touched_at: float
@@ -14,7 +16,7 @@ class Kept(NamedTuple):
 
 class BundleStore(Protocol):
     """Every method raises `BundleStoreUnavailable` where the store is away, `BundleStoreFull` where it has no room, and
-    `BundleStoreRefused` where it says no; the first two may be tried again.
+    `BundleStoreRefused` where it says no. Each may be tried again, the last two once somebody has helped.
     """
 
     async def put(self, bundle: str, name: str, content: bytes) -> bool:
@@ -23,6 +25,10 @@ class BundleStore(Protocol):
 
     async def get(self, bundle: str, name: str, limit: int | None = None) -> bytes | None:
         """An object, or its first `limit` bytes; None where it is not there."""
+        ...
+
+    async def replace(self, bundle: str, name: str, before: bytes, after: bytes) -> bool:
+        """Puts an object in the place of one that is `before`, whole and durable; False where it is not, or is gone."""
         ...
 
     async def delete(self, bundle: str) -> None:
