@@ -55,7 +55,7 @@ class House:
     @property
     def api(self) -> str:
         """The API's address for clients on this machine."""
-        return _address(self.settings.api_host, self.settings.api_port)
+        return address(self.settings.api_host, self.settings.api_port)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -111,7 +111,7 @@ class House:
         self._processes.append(process)
 
     def _wait_ready(self) -> None:
-        worker = _address(self.settings.api_host, self.settings.metrics_port)
+        worker = address(self.settings.api_host, self.settings.metrics_port)
         waited = {"worker": worker, "api": self.api}
         deadline = time.monotonic() + READY_SECONDS
         while waited:
@@ -134,6 +134,7 @@ def _is_ready(address: str) -> bool:
     return get(address, "/health/ready")[0] == HTTP_OK
 
 
-def _address(host: str, port: int) -> str:
+def address(host: str, port: int) -> str:
+    """Where a client on this machine finds what listens there."""
     host = {"0.0.0.0": LOCALHOST, "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -144,10 +144,11 @@ def test_a_million_messages(servers: Addresses, tmp_path: Path) -> None:
 
 
 async def _live_again(tools: KeyTools, learner: Learner) -> None:
-    """The learner's second life, whose first key is made when something is written."""
+    """The learner's second life, with a key."""
     subject = tools.subjects.of(learner)
     await tools.lives.end(subject, 1)
     await tools.lives.begin(subject, Life(generation=2, since=9), None)
+    await LearnerKeys(tools, writes=True).make([learner])
 
 
 async def test_every_row_of_the_learner_and_no_one_elses(house: Settings) -> None:

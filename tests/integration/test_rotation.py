@@ -247,6 +247,6 @@ async def test_from_the_command_line(settings: Settings, tools: KeyTools, tmp_pa
     assert ended.status == 0
     (said,) = ended.lines
     epoch, after = said.pop("epoch"), files(settings.kek_folder)
-    assert said == {"rewrapped": 2, "destroyed": list(before)}
+    assert said == {"rewrapped": 2, "bundles": 0, "destroyed": list(before)}
     assert after == {epoch}
     assert await readable(settings, tools, cells)
