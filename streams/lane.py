@@ -22,7 +22,7 @@ from streams.decode import decode
 from streams.emit import Emitter
 from streams.lease import Lease
 from streams.memory import Memory
-from streams.purge import purge, take_back
+from streams.purge import purge, take_back, take_back_late
 from streams.records import Admitted, DeadLetter, Record, Refusal
 from streams.store import store
 from streams.waiting import Waiting
@@ -73,7 +73,8 @@ class CommandWay:
         await self.emitter.emit(work)
         if not self.lease.is_fresh:  # it may have slept while it spoke
             await take_back(self.rows, self.emitter, self.waiting, work)
-        for deletion in work.deletions.values():
+        await take_back_late(self.emitter, work)
+        for deletion in work.deletions:
             await purge(self.rows, self.emitter, self.waiting, deletion)
 
     async def _admit(self, records: Sequence[Record], work: Work) -> list[Admitted]:

@@ -4,11 +4,15 @@ The rows are the list of what is to be tombstoned, so they must not go first. A 
 record is read again: tombstones may repeat, and a row that is gone stays gone.
 """
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from chat.domain.events import Event
 from chat.domain.model import Status, ThreadKey
 from chat.storage.store import Store
 from chat.storage.writes import EventKeys
 from streams.emit import Emitter
-from streams.records import Deletion
+from streams.records import Deletion, Record
 from streams.waiting import Waiting
 from streams.work import Work
 
@@ -20,23 +24,37 @@ async def purge(rows: Store, emitter: Emitter, waiting: Waiting, deletion: Delet
 
 
 async def _tombstone(rows: Store, emitter: Emitter, deletion: Deletion) -> list[str]:
-    """Tombstones page by page; the users whose marks there were."""
-    users = sorted(deletion.readers)
-    await emitter.tombstone(deletion.partition, _event_keys(deletion.key, EventKeys([], users)), deletion.time)
+    """Tombstones page by page; the users whose marks were found."""
+    users: list[str] = []
     async for page in rows.event_keys(deletion.key):
         users += page.users
         await emitter.tombstone(deletion.partition, _event_keys(deletion.key, page), deletion.time)
     return users
 
 
+async def take_back_late(emitter: Emitter, work: Work) -> None:
+    """Tombstones behind what was just said again of deleted threads, whose own tombstones may stand before it."""
+    await _take_back(emitter, work.late, {*work.repeated})
+
+
 async def take_back(rows: Store, emitter: Emitter, waiting: Waiting, work: Work) -> None:
     """Tombstones for what was just said of threads that a successor had deleted before it was said."""
     threads = {*work.threads, *work.repeated}
     loaded = await waiting.until_served(lambda: rows.load_threads(threads))
-    gone = {_base(key) for key, one in loaded.items() if one.thread and one.thread.status is Status.DELETED}
-    for record, event in work.events:
-        if any(event.key.startswith(f"{base}/") for base in gone):
-            await emitter.tombstone(record.partition, [event.key], record.timestamp)
+    gone = {key for key, one in loaded.items() if one.thread and one.thread.status is Status.DELETED}
+    await _take_back(emitter, work.events, gone)
+
+
+async def _take_back(emitter: Emitter, said: Iterable[tuple[Record, Event]], gone: Collection[ThreadKey]) -> None:
+    bases = tuple(f"{_base(key)}/" for key in gone)
+    keys: defaultdict[int, list[str]] = defaultdict(list)
+    time = 0
+    for record, event in said:
+        if event.key.startswith(bases):
+            keys[record.partition].append(event.key)
+            time = max(time, record.timestamp)
+    for partition, those in keys.items():
+        await emitter.tombstone(partition, those, time)
 
 
 def _base(key: ThreadKey) -> str:

@@ -72,15 +72,12 @@ class DeadLetter(NamedTuple):
 
 
 class Deletion(NamedTuple):
-    """A thread that was deleted at `time` (ms), the partition of its learner, and `readers`, whose marks are being
-    written: a mark that is written again behind the deletion is not in the table, but its event is on the topic.
-    """
+    """A thread that was deleted at `time` (ms), and the partition of its learner."""
 
     key: ThreadKey
     thread: Thread
     time: int
     partition: int
-    readers: frozenset[str]
 
 
 def header(record: Record, name: str) -> list[bytes]:

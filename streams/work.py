@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from chat.domain.commands import PostMessage
+from chat.domain.commands import DeleteThread, ExpireThread, PostMessage
 from chat.domain.events import Event
 from chat.domain.model import Status, Thread, ThreadKey
 from chat.domain.verdict import Applied, Repeated
@@ -14,7 +14,8 @@ from streams.records import Admitted, DeadLetter, Deletion, Identity, Record, Re
 @dataclass(slots=True)
 class Work:
     """Every list is in the log's order. `posts` are new messages, `changes` others' new states; `deletions` are
-    threads whose messages and marks are to be removed; `duplicates` are the refusals that point to an event, which must
+    threads whose messages and marks are to be removed, `late` those of the events that are said again of a thread
+    that was deleted since; `duplicates` are the refusals that point to an event, which must
     be there first; `settled` counts the records of which nothing is left to say.
     """
 
@@ -24,8 +25,9 @@ class Work:
     marks: list[MarkWrite] = field(default_factory=list)
     threads: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
     repeated: dict[ThreadKey, ThreadWrite] = field(default_factory=dict)
-    deletions: dict[ThreadKey, Deletion] = field(default_factory=dict)
+    deletions: list[Deletion] = field(default_factory=list)
     events: list[tuple[Record, Event]] = field(default_factory=list)
+    late: list[tuple[Record, Event]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     duplicates: list[Refusal] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -50,8 +52,16 @@ class Work:
             self.changes.append(MessageWrite(key, repeated.message, repeated.write_time))
         if repeated.mark is not None:
             self.marks.append(MarkWrite(key, one.caller.user_id, repeated.mark, repeated.write_time))
-        self._note_deletion(one, key, repeated.thread)
         self.events.append((one.record, repeated.event))
+        if repeated.thread.status is Status.DELETED:
+            self._repeat_of_deleted(one, repeated)
+
+    def _repeat_of_deleted(self, one: Admitted, repeated: Repeated) -> None:
+        """The rows go with the record that deleted them: those before it may have something to say yet."""
+        if isinstance(one.command, DeleteThread | ExpireThread):
+            self._note_deletion(one, repeated.thread)
+        else:
+            self.late.append((one.record, repeated.event))
 
     def apply(self, one: Admitted, applied: Applied) -> None:
         """Notes everything that an applied command writes."""
@@ -61,7 +71,8 @@ class Work:
         if applied.mark is not None:
             self.marks.append(MarkWrite(key, one.caller.user_id, applied.mark, after.write_time))
         self._note_thread(one, key, applied)
-        self._note_deletion(one, key, after)
+        if after.status is Status.DELETED:
+            self._note_deletion(one, after)
         self.events.append((one.record, applied.event))
 
     def _note_thread(self, one: Admitted, key: ThreadKey, applied: Applied) -> None:
@@ -79,7 +90,5 @@ class Work:
         details = details or applied.thread.details_time == applied.thread.write_time
         self.threads[key] = ThreadWrite(key, applied.thread, new, details)
 
-    def _note_deletion(self, one: Admitted, key: ThreadKey, thread: Thread) -> None:
-        if thread.status is Status.DELETED:
-            readers = frozenset(mark.user_id for mark in self.marks if mark.key == key)
-            self.deletions[key] = Deletion(key, thread, one.record.timestamp, one.record.partition, readers)
+    def _note_deletion(self, one: Admitted, thread: Thread) -> None:
+        self.deletions.append(Deletion(one.thread, thread, one.record.timestamp, one.record.partition))

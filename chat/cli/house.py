@@ -90,6 +90,8 @@ class House:
             self._set(KAFKA_BOOTSTRAP_SERVERS=at.kafka)
         if config.cassandra:
             self._set(CASSANDRA_CONTACT_POINTS=",".join(at.cassandra), CASSANDRA_PORT=at.cassandra_port)
+            if "kek_folder" not in settings.model_fields_set:
+                self._set(KEK_FOLDER=(self._data_dir / "keys").absolute())  # a folder of data has what opens it
 
     def _choose_ports(self) -> None:
         """A port of 0 is a free one. Raises `PortTaken`."""

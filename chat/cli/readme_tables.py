@@ -10,6 +10,7 @@ from chat.cli.env_example import variables
 from chat.domain.authorise import COMMAND_PERMISSION, ROLE_PERMISSIONS
 from chat.domain.principal import Permission, Role
 from chat.domain.verdicts import Code
+from streams.internal import INTERNAL
 
 _MARKED = re.compile(r"(<!-- table: (\w+), by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -53,7 +54,8 @@ _ROLES = tuple(role for role in Role if ROLE_PERMISSIONS[role])
 
 def _permission(permission: Permission) -> Iterable[str]:
     held = ("yes" if permission in ROLE_PERMISSIONS[role] else "" for role in _ROLES)
-    commands = (f"`{command}`" for command, needed in COMMAND_PERMISSION.items() if needed is permission)
+    open_to_clients = {name: needed for name, needed in COMMAND_PERMISSION.items() if name not in INTERNAL}
+    commands = (f"`{command}`" for command, needed in open_to_clients.items() if needed is permission)
     return f"`{permission}`", *held, permission.meaning, " ".join(commands)
 
 

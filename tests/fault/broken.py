@@ -47,7 +47,7 @@ class RowsFirst(CommandWay):
 
     async def _finish(self, work: Work) -> None:
         await store(self.rows, self.waiting, work)
-        for deletion in work.deletions.values():
+        for deletion in work.deletions:
             await self.rows.purge(deletion.key, deletion.thread, [])
         await CommandWay._finish(self, work)
 

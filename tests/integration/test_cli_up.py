@@ -61,7 +61,10 @@ def sample(process: "subprocess.Popen[str]") -> list[str]:
 
 
 def test_everything_on_one_machine(tmp_path: Path) -> None:
-    """All of it comes up with one command and a secret of its own, keeps its data after kill -9, and ends in order."""
+    """All of it comes up with one command and a secret of its own, keeps its data after kill -9, and ends in order.
+
+    What opens the data is in their folder too: the second time it is started from somewhere else.
+    """
     program = ChatProgram(tmp_path, ANY_PORTS)
     with running(program, "up", "--sample", "--data-dir", "data") as first:
         addresses = ready(first)
@@ -75,7 +78,10 @@ def test_everything_on_one_machine(tmp_path: Path) -> None:
         first.kill()
         _, left = psutil.wait_procs(household, 30)
         assert left == []
-    with running(program, "up", "--sample", "--data-dir", "data") as again:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    program = ChatProgram(elsewhere, ANY_PORTS)
+    with running(program, "up", "--sample", "--data-dir", "../data") as again:
         api = ready(again)["api"]
         repeated = sample(again)
         assert repeated[0] == "sample: 9 commands put on Kafka: 9 duplicate"

@@ -312,6 +312,12 @@ REFUSED_THEN_GONE: Drawn = [
     ("EditMessage", _FIRST, None, None, 1, "b", "teacher"),
     ("DeleteMessage", _FIRST, None, None, 1, "a", "admin"),
 ]
+# Read again one by one, after all of them had been committed as one.
+POSTED_THEN_GONE: Drawn = [
+    ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
+    ("MarkRead", _FIRST, None, None, 2, "a", "admin"),
+    ("DeleteThread", _FIRST, None, None, 1, "a", "admin"),
+]
 MARKED_THEN_BEHIND: Drawn = [
     ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
     ("PostMessage", _FIRST, None, None, 2, "a", "admin"),
@@ -340,6 +346,7 @@ def _crashed(log: Log, size: int, life: int) -> World | None:
 @example(DELETED_THEN_EDITED, 4, 5)
 @example(MARKED_THEN_BEHIND, 5, 6)
 @example(REFUSED_THEN_GONE, 5, 1)
+@example(POSTED_THEN_GONE, 9, 1)
 def test_a_crash_anywhere_changes_nothing(commands: Drawn, size: int, again: int) -> None:
     """Died after any write and read again in other chunks, a log leads to the same rows, events and refusals."""
     log = _log(commands)
