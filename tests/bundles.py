@@ -18,6 +18,7 @@ from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.privacy.export.build import BundleBuilder, Contents
 from chat.privacy.export.bundle_key import KeyWrap
 from chat.privacy.export.download import Download
+from chat.privacy.export.epoch_wrap import EpochWrap
 from chat.privacy.export.manifest import Subject
 from chat.privacy.export.policy import Article, Policy
 from chat.privacy.export.signing import SigningKey
@@ -132,6 +133,37 @@ class LocalWrap:
 
     async def renewed(self, _bundle: str, _wrapped: bytes) -> bytes | None:
         return None
+
+
+class MemoryEpochs:
+    """Key-encryption keys of epochs, of which the last is current; those before it may be destroyed."""
+
+    def __init__(self) -> None:
+        self.names = ["one"]
+        self.destroyed: set[str] = set()
+
+    def wrap_of(self) -> EpochWrap:
+        """What wraps in the current one."""
+        return EpochWrap(self, self.current, self.is_over)
+
+    def begin(self, name: str) -> None:
+        """Another epoch."""
+        self.names.append(name)
+
+    async def current(self) -> str:
+        return self.names[-1]
+
+    async def is_over(self, epoch: str) -> bool:
+        return epoch in self.destroyed
+
+    async def has(self, epoch: str) -> bool:
+        return epoch in self.names and epoch not in self.destroyed
+
+    async def wrap(self, epoch: str, key: bytes, bound: str) -> bytes:
+        return await LocalWrap(epoch.encode().ljust(32)).wrap(bound, key)
+
+    async def unwrap(self, epoch: str, wrapped: bytes, bound: str) -> bytes:
+        return await LocalWrap(epoch.encode().ljust(32)).unwrap(bound, wrapped)
 
 
 def subject(article: Article = Article.ACCESS, learner: LearnerId = ONE_LIFE) -> Subject:

@@ -22,6 +22,8 @@ HTTP_OK = 200
 READY_SECONDS = 60.0
 GRACE_SECONDS = 20.0
 PAUSE_SECONDS = 0.1
+BESIDE = {"kek_folder": "keys", "export_folder": "exports", "signing_key_file": "signing.pem"}
+"""Where in the folder of data these settings are, where nobody has set them."""
 
 
 class House:
@@ -90,8 +92,12 @@ class House:
             self._set(KAFKA_BOOTSTRAP_SERVERS=at.kafka)
         if config.cassandra:
             self._set(CASSANDRA_CONTACT_POINTS=",".join(at.cassandra), CASSANDRA_PORT=at.cassandra_port)
-            if "kek_folder" not in settings.model_fields_set:
-                self._set(KEK_FOLDER=(self._data_dir / "keys").absolute())  # a folder of data has what opens it
+            self._set(**self._beside_the_data())
+
+    def _beside_the_data(self) -> dict[str, Path]:
+        """A folder of data has what opens it, and what was made of it; what a setting names is elsewhere."""
+        places = {name: place for name, place in BESIDE.items() if name not in self.settings.model_fields_set}
+        return {name.upper(): (self._data_dir / place).absolute() for name, place in places.items()}
 
     def _choose_ports(self) -> None:
         """A port of 0 is a free one. Raises `PortTaken`."""

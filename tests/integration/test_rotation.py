@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chat.domain.model import FIRST_LIFE, Learner
-from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import BundleStoreUnavailable, KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.envelope import DataKey
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
@@ -237,6 +237,26 @@ async def test_a_key_that_was_never_used_gives_way(settings: Settings, tools: Ke
     assert (key.version, key.epoch) == (2, await tools.current())
     assert cells[learner] != DataKey(bytes(32), 1, FIRST_LIFE.of(learner)).seal(learner.learner_id, *PLACE)
     assert await readable(settings, tools, cells)
+
+
+async def test_no_epoch_ends_before_export_bundles_are_wrapped_anew(settings: Settings, tools: KeyTools) -> None:
+    """Their store being away, the old key stays; the next run, when it answers, ends the epoch."""
+    before = await tools.current()
+    answers = iter([BundleStoreUnavailable("away"), 3])
+
+    async def bundles() -> int:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        assert await tools.keys.has(before), "the key that opens them"
+        assert await tools.current() != before
+        return answer
+
+    with pytest.raises(BundleStoreUnavailable):
+        await rotate(tools, bundles)
+    assert await tools.keys.has(before)
+    assert (await rotate(tools, bundles))[1:] == (0, 3, [before])
+    assert not await tools.keys.has(before)
 
 
 async def test_from_the_command_line(settings: Settings, tools: KeyTools, tmp_path: Path) -> None:

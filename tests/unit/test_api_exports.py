@@ -1,12 +1,10 @@
 """Bundles over HTTP: who gets them, what is noted, and that nobody gets a half one."""
 
 import pytest
-from cryptography.exceptions import InvalidTag
 
 from chat.domain.model import Learner, LearnerId, Life
-from chat.errors import BundleDamaged, BundleGone, BundleStoreRefused, BundleStoreUnavailable
+from chat.errors import BundleDamaged, BundleStoreRefused, BundleStoreUnavailable
 from chat.privacy.export.build import Limits
-from chat.privacy.export.epoch_wrap import EpochWrap
 from chat.privacy.export.job import ExportJob
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.export.signing import jwk
@@ -136,44 +134,3 @@ async def test_a_damaged_bundle_breaks_off(house: House) -> None:
     with pytest.raises(BundleDamaged):
         pieces.extend([piece async for piece in download.stream()])
     assert sum(map(len, pieces)) < download.length
-
-
-async def test_bundles_keys_are_wrapped_in_the_epoch_that_is_current() -> None:
-    """Each opens in its own epoch, also when another has begun, and for its own bundle alone."""
-
-    class Epochs:
-        def __init__(self) -> None:
-            self.destroyed: set[str] = set()
-
-        async def has(self, epoch: str) -> bool:
-            return epoch not in self.destroyed
-
-        async def wrap(self, epoch: str, key: bytes, bound: str) -> bytes:
-            return await LocalWrap(epoch.encode().ljust(32)).wrap(bound, key)
-
-        async def unwrap(self, epoch: str, wrapped: bytes, bound: str) -> bytes:
-            return await LocalWrap(epoch.encode().ljust(32)).unwrap(bound, wrapped)
-
-    epochs = Epochs()
-    now = "one"
-
-    async def current() -> str:
-        return now
-
-    async def is_over(epoch: str) -> bool:
-        return epoch == "one"
-
-    wrap = EpochWrap(epochs, current, is_over)
-    first = await wrap.wrap("a", b"1" * 32)
-    assert await wrap.renewed("a", first) is None
-    now = "two"
-    second = await wrap.renewed("a", first)
-    assert second is not None
-    assert (first[:4], second[:4]) == (b"one\0", b"two\0")
-    assert await wrap.unwrap("a", first) == await wrap.unwrap("a", second) == b"1" * 32
-    with pytest.raises(InvalidTag):
-        await wrap.unwrap("b", first)
-    epochs.destroyed = {"one"}
-    with pytest.raises(BundleGone):
-        await wrap.unwrap("a", first)
-    assert await wrap.unwrap("a", second) == b"1" * 32
