@@ -1,6 +1,7 @@
 """The bundles of exports, and the public key that they are checked with."""
 
 import time
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -8,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from api.auth import Caller
 from api.documents import SigningKeys, documented, problems
+from api.middleware import BODILESS
 from api.parameters import RequestId
 from api.problem_codes import ProblemCode
 from api.read_side import read_side
@@ -46,19 +48,28 @@ async def get_export(request: Request, caller: Exporter, request_id: RequestId) 
         download = await shelf.open(*found.key)
     except BundleGone as error:
         raise NotVisible from error
-    await side.requests.note(_downloaded(found, caller))
+    body = download.stream()
+    if BODILESS in request.scope:
+        body = _nothing()
+    else:
+        await side.requests.note(_downloaded(found, caller))
     headers = {
         "content-length": str(download.length),
         "content-disposition": f'attachment; filename="export-{request_id}.zip"',
         "cache-control": "private, no-store",
     }
-    return StreamingResponse(download.stream(), media_type="application/zip", headers=headers)
+    return StreamingResponse(body, media_type="application/zip", headers=headers)
 
 
 @router.get("/signing-keys", response_class=Json, responses=documented(SigningKeys))
 async def get_signing_keys(request: Request, _caller: Exporter) -> Response:
     """The public keys that signatures of exports are checked with, as a JWK Set (RFC 7517, RFC 8037)."""
     return Json({"keys": [_shelf(request).public_jwk]})
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """For HEAD: no chunk is read, and nothing was fetched."""
+    yield b""
 
 
 def _shelf(request: Request) -> Shelf:

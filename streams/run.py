@@ -81,9 +81,8 @@ async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
     watching = [
         asyncio.create_task(watch_topics(settings, servers.connection, app)),
         asyncio.create_task(watch_keys(servers.verifier, app)),
+        asyncio.create_task(watch_exports(settings, app)),
     ]
-    if settings.privacy_enabled:
-        watching.append(asyncio.create_task(watch_exports(settings, app)))
     if settings.automatic_cleanup:
         watching.append(asyncio.create_task(watch_idle(settings, servers, app)))
     starting = asyncio.create_task(app.start())

@@ -1,4 +1,4 @@
-"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh, empty threads go."""
+"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh, empty threads and old exports go."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ async def watch_keys(verifier: TokenVerifier, app: WorkerApp) -> None:
 
 
 async def watch_exports(settings: Settings, app: WorkerApp) -> None:
-    """Has expired bundles deleted; fails the worker where that has a fault."""
+    """Has expired bundles deleted, also where no new ones are made; fails the worker where that has a fault."""
     try:
         await delete_expired_bundles(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: bundles that stay are a leak

@@ -1,5 +1,6 @@
 """Exports through Kafka, a worker, Cassandra, HTTP and the program: what was said comes back, once, signed."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,10 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
+from chat.errors import SigningKeyUnfit
 from chat.ids import new_id
+from chat.privacy.export.signing import SigningKey
 from chat.privacy.export.store import bundle_id
 from chat.sdk import Producer
-from chat.settings import Settings
+from chat.settings import Environment, Settings
+from chat.storage.migrate import migrate
 from tests import bundles
 from tests.api_process import api_processes
 from tests.chat_program import ChatProgram, Ended
@@ -254,6 +258,18 @@ def test_a_store_that_says_no_is_waited_for(house: House, worker: WorkerProcess)
     house.completed(request_id)
     assert house.get(f"exports/{finished}").status_code == 200
     assert worker.alive
+
+
+def test_in_production_the_signing_key_must_be_there(house: House, tmp_path: Path) -> None:
+    """Somebody has to keep it, or nobody can check what was signed; no other is made in its place."""
+    file = tmp_path / "keys" / "signing.pem"
+    changes = {"environment": Environment.PRODUCTION, "signing_key_file": file}
+    production = house.settings.model_copy(update=changes)
+    with pytest.raises(SigningKeyUnfit, match="SIGNING_KEY_FILE"):
+        asyncio.run(migrate(production))
+    assert not file.exists()
+    SigningKey.make(file)
+    asyncio.run(migrate(production))
 
 
 def test_what_has_expired_is_deleted(house: House, worker: WorkerProcess, start_worker: StartWorker) -> None:

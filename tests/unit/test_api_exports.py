@@ -81,6 +81,19 @@ async def test_a_finished_bundle_is_fetched_and_every_fetching_noted(house: Hous
     assert (await client.json(KEYS))["keys"] == [jwk(bundles.SIGNING_KEY.public)]
 
 
+async def test_to_ask_how_large_it_is_is_not_to_fetch_it(house: House) -> None:
+    """HEAD has the headers of GET and no body; nothing is noted, and no chunk read."""
+    await house.desk.run()
+    client = house.client()
+    whole = await client.get(BUNDLE)
+    before = house.desk.audit()
+    house.store.objects = {key: one for key, one in house.store.objects.items() if "/" not in key[1]}
+    answer = await client.http.head(BUNDLE, headers={"authorization": f"Bearer {OFFICER}"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len(whole.content))
+    assert house.desk.audit() == before
+
+
 async def test_who_may_not_have_it_learns_nothing_and_nothing_is_noted(house: House) -> None:
     """403 without the permission; one 404 for another tenant, for a learner out of scope and for no such request."""
     await house.desk.run()
