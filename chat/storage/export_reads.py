@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
-from chat.domain.model import Details, LearnerId, Message, Status, ThreadKey, bucket_of
+from chat.domain.model import LearnerId, Message, Status, ThreadKey, bucket_of
 from chat.errors import KeyStoreUnavailable
 from chat.storage.history import ShownThread
 from chat.storage.learner_keys import Held, LearnerKeys
+from chat.storage.reads import details_of, message_of
 from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
@@ -88,7 +89,10 @@ class ExportReader:
             else await self._ask(_THREADS_AFTER, *learner, uuid.UUID(after))
         )
         cells = await self._cells(learner)
-        return [_thread(cells, *row) for row in rows]
+        return [
+            ShownThread(thread_id, details_of(cells, thread_id, *details), last_seq or 0, active_at)
+            for thread_id, last_seq, active_at, *details in rows
+        ]
 
     async def last_seq(self, key: ThreadKey) -> int | None:
         for status, last_seq in await self._ask(_HEAD, *key.learner, uuid.UUID(key.thread_id)):
@@ -100,7 +104,7 @@ class ExportReader:
         thread = (*key.learner, uuid.UUID(key.thread_id))
         rows = await self._ask(MESSAGES, *thread, bucket_of(first), first, last)
         cells = await self._cells(key.learner)
-        return [_message(cells, key.thread_id, *row) for row in rows]
+        return [message_of(cells, key.thread_id, *row) for row in rows]
 
     async def marks(self, learner: LearnerId, after: ReadMark | None) -> list[ReadMark]:
         rows = (
@@ -125,26 +129,3 @@ class ExportReader:
 
     async def _held(self, learner: LearnerId) -> Held:
         return (await self._keys.find([learner.learner]))[learner.learner]
-
-
-def _thread(cells: Cells, thread_id: str, last_seq: int, active_at: int, *details: Any) -> ShownThread:
-    title, metadata, created_by, created_at, updated_at = details
-    told = cells.open(title, "title", thread_id), cells.open(metadata, "metadata", thread_id)
-    return ShownThread(thread_id, Details(*told, created_by, created_at, updated_at), last_seq or 0, active_at)
-
-
-def _message(cells: Cells, thread_id: str, *row: Any) -> Message:
-    seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
-    return Message(
-        message_id,
-        thread_id,
-        seq,
-        sender_id,
-        cells.open(content, "content", thread_id, message_id) if content else None,
-        message_type,
-        reply_to,
-        cells.open(metadata, "metadata", thread_id, message_id),
-        created_at,
-        updated_at,
-        deleted_at,
-    )
