@@ -26,6 +26,7 @@ from streams.authorise import Gate
 from streams.content import SealedContent
 from streams.emit import PLAIN, Emitter
 from streams.expire import Expiry
+from streams.exports import export_job
 from streams.intake import Intake, LifeOf
 from streams.internal import SECRET as SEAL_SECRET
 from streams.internal import ServiceSeal
@@ -66,9 +67,14 @@ async def reach(settings: Settings, waiting: Waiting) -> Servers:
 MakeJobs = Callable[[Settings, Servers, Waiting], Awaitable[Jobs]]
 
 
-async def privacy_jobs(_settings: Settings, _servers: Servers, _waiting: Waiting) -> Jobs:
-    """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done."""
-    return registry()
+async def privacy_jobs(settings: Settings, servers: Servers, waiting: Waiting) -> Jobs:
+    """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done.
+
+    Raises `SigningKeyUnfit`.
+    """
+    if not settings.privacy_enabled:
+        return registry()
+    return registry(await waiting.until_served(lambda: export_job(settings, servers.connection)))
 
 
 async def build(
