@@ -181,7 +181,8 @@ class LearnerKeys:
             await self._confirm(kept)
         found = {one: await self._opened(one, life, until) for one, life in kept.items()}
         for learner, held in found.items():
-            if self._writes or kept[learner] is not None:
+            # A reader does not know when a learner's first key is made, and must not answer without it.
+            if self._writes or held.cells.has_key:
                 self._keep(learner, held)
         return found
 
