@@ -10,7 +10,6 @@ import schemas
 from chat.domain.model import FIRST_LIFE, Learner, Life
 from chat.domain.privacy import Kind, Request, RequestKey
 from chat.privacy.job import Job, Save, registry
-from chat.privacy.subject import Subjects
 from chat.storage.memory_privacy import MemoryRequests
 from streams.authorise import Gate
 from streams.emit import Emitter
@@ -19,12 +18,11 @@ from streams.memory import Memory
 from streams.privacy_way import PrivacyWay
 from streams.runner import Runner
 from streams.waiting import Waiting
-from tests.records import PARTITIONS, SEAL, Log, Sent, token, uid, verifier
+from tests.records import PARTITIONS, SEAL, SUBJECTS, Log, Sent, token, uid, verifier
 from tests.wait import until_async
 from tests.way import MemoryPublisher
 
 TOPIC = "chat.privacy.commands"
-SUBJECTS = Subjects(b"s" * 32)
 OFFICER = token(user="officer-1", role="compliance")
 STEPS = ("gather", "pack", "sign", "store")
 LEASE_SECONDS = 15
