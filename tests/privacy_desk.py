@@ -13,7 +13,7 @@ from chat.privacy.job import Job, Save, registry
 from chat.storage.memory_privacy import MemoryRequests
 from streams.authorise import Gate
 from streams.emit import Emitter
-from streams.intake import Intake
+from streams.intake import Intake, LifeOf
 from streams.memory import Memory
 from streams.privacy_way import PrivacyWay
 from streams.runner import Runner
@@ -149,12 +149,13 @@ class MortalJob:
 
 @dataclass
 class Desk:
-    """One service's requests: what is kept and published outlives its workers."""
+    """One service's requests: what is kept and published outlives its workers. `life_of` may tell lives."""
 
     jobs: Sequence[Job] = ()
     clock: Clock = field(default_factory=Clock)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     lives: dict[Learner, Life] = field(default_factory=dict)
+    life_of: LifeOf | None = None
     disabled: frozenset[str] = frozenset()
     failures: list[BaseException] = field(default_factory=list)
     kept: MemoryRequests = field(init=False)
@@ -214,7 +215,7 @@ class Desk:
 
     def _way(self, calls: Calls) -> PrivacyWay:
         waiting = Waiting()
-        intake = Intake(Mortal(self.kept, calls), self._life_of, waiting, SUBJECTS, b"k" * 32, epoch=1)  # type: ignore[arg-type]
+        intake = Intake(Mortal(self.kept, calls), self.life_of or self._life_of, waiting, SUBJECTS, b"k" * 32, epoch=1)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL, self.disabled)
         return PrivacyWay(gate, intake, self._emitter(calls), waiting, lambda: None)
 
