@@ -8,7 +8,8 @@
 6. `sweep`: all of it again, and what was said since the check: an owner that slept may have woken. Until nothing is
    found; only then goes the list of threads.
 7. `exports`: bundles go, what is under way ends.
-8. `receipt`: signed, in its tenant's chain.
+8. `expire`: the last minute in which a process may have the key, or the life as one that goes on, in its memory.
+9. `receipt`: signed, in its tenant's chain.
 
 Each step may be done again. Keys and rows are counted before they go, so that a second run counts the same.
 """
@@ -27,6 +28,7 @@ from chat.domain.partition import learner_key
 from chat.domain.privacy import Kind, Request
 from chat.errors import BrokerUnavailable, JobFailed
 from chat.privacy.job import Save
+from chat.storage import learner_keys
 from chat.storage.erasure_store import Holds, LifeRows, LifeStore
 from chat.storage.lives import KeptLife
 from chat.topic_specs import Topic
@@ -43,7 +45,7 @@ PAUSE = 0.1
 PATIENCE = 30.0
 """Seconds between two looks for the fence, and those after which the request is said to wait for it."""
 
-STEPS = ("check", "destroy", "fence", "drain", "count", "purge", "sweep", "exports", "receipt")
+STEPS = ("check", "destroy", "fence", "drain", "count", "purge", "sweep", "exports", "expire", "receipt")
 
 
 class SaidSince(Protocol):
@@ -118,6 +120,7 @@ class Erasure:
             "purge": self._purge,
             "sweep": self._sweep,
             "exports": self._exports,
+            "expire": self._expire,
         }
         return (await run[step](request, notes)).at(step, now()).text()
 
@@ -173,6 +176,11 @@ class Erasure:
 
     async def _exports(self, request: Request, notes: Notes) -> Notes:
         return notes._replace(bundles=await self.end_exports(_life(request, notes).learner))
+
+    async def _expire(self, _request: Request, notes: Notes) -> Notes:
+        until = notes.times["destroy"] / 1000 + learner_keys.KEPT_SECONDS
+        await asyncio.sleep(max(0.0, until - now() / 1000))
+        return notes
 
     async def _remove(self, request: Request, learner: LearnerId) -> None:
         """Every mark's key, then thread by thread; the marks' rows go last, with all that belongs to no thread."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chat.domain.privacy import Request
-from chat.privacy.bounds import KEY_CACHE, Bounds
+from chat.privacy.bounds import Bounds
 from chat.privacy.job import Save
 from chat.privacy.receipt import FIRST, ReceiptKey, digest
+from chat.storage import learner_keys
 from chat.storage.erasure_store import Link, ReceiptChain
 from schemas.timestamps import to_text
 from streams.erasure_notes import Notes
@@ -65,7 +66,7 @@ class Receipts:
             "steps": {step: to_text(time) for step, time in notes.times.items()},
             "fence": notes.fence,
             "counts": notes.counted(),
-            "unreadable_since": to_text(destroyed + KEY_CACHE if self.encrypted else gone),
+            "unreadable_since": to_text(destroyed + int(1000 * learner_keys.KEPT_SECONDS) if self.encrypted else gone),
             "bytes_gone_by": {
                 "events": to_text(purged + self.bounds.events),
                 "commands_and_refusals": to_text(purged + self.bounds.logs),

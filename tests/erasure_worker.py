@@ -1,4 +1,4 @@
-"""A worker that kills itself where a file says so. Run it: `python -m tests.erasure_worker`.
+"""A worker of short memory, that kills itself where a file says so. Run it: `python -m tests.erasure_worker`.
 
 `die-before-<step>` and `die-after-<step>` in its folder are deaths of an erasure, or an enrolment, each died once.
 """
@@ -15,6 +15,7 @@ from unittest.mock import patch
 from chat.domain.privacy import Kind, Request
 from chat.privacy.job import Job, Jobs, Save, registry
 from chat.settings import Settings, load
+from chat.storage import learner_keys
 from streams.bootstrap import Servers, build, privacy_jobs
 from streams.emit import Emitter
 from streams.run import run
@@ -22,6 +23,8 @@ from streams.runner import Runner
 from streams.waiting import Waiting
 
 PROGRAM = "tests.erasure_worker"
+KEPT_SECONDS = 2.0
+"""How long its learners' keys stay in memory."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ async def jobs(settings: Settings, servers: Servers, waiting: Waiting, emitter: 
 
 
 if __name__ == "__main__":
+    learner_keys.KEPT_SECONDS = KEPT_SECONDS
     hasty = functools.partial(Runner, lease_seconds=2, renewal_seconds=0.5)
     with patch("streams.bootstrap.Runner", hasty):
         sys.exit(run(load(), functools.partial(build, make_jobs=jobs)))

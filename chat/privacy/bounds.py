@@ -1,7 +1,5 @@
-"""From when on an erased learner is unreadable, and by when the bytes are gone: what a receipt promises, and why.
+"""By when the bytes of an erased learner's words are gone: what a receipt promises, and why.
 
-- Unreadable: a process uses a key for `KEPT_SECONDS` after it was destroyed. Without encryption nothing was sealed, so
-  only the bytes' end makes it unreadable.
 - Kafka, `chat.events`: the record and its tombstone lie in segments that are rolled when they are as old as
   `max.compaction.lag.ms` and another record comes, and are compacted then; `CLEANER` is for the cleaner to come by.
 - Kafka, logs that are deleted by age: a segment takes records for `SEGMENT` (Kafka's default `segment.ms`) and goes
@@ -14,9 +12,6 @@ from typing import NamedTuple
 
 from chat.settings import Settings
 from chat.topic_specs import DAY, HOUR, Topic, specs
-
-KEY_CACHE = 60_000
-"""Milliseconds for which a process may use a key that was destroyed (`chat.storage.learner_keys`)."""
 
 CLEANER = HOUR
 SEGMENT = 7 * DAY

@@ -50,7 +50,9 @@ _SELECT_READERS = """SELECT user_id, thread_id FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ?"""
 _CLAIM = """INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)
     IF NOT EXISTS"""
-_LIST_CLAIM = "INSERT INTO learner_threads (tenant_id, learner_id, generation, thread_id) VALUES (?, ?, ?, ?)"
+# It always says the same, so its time is always the same: written again it changes nothing, and any delete beats it.
+_LIST_CLAIM = """INSERT INTO learner_threads (tenant_id, learner_id, generation, thread_id) VALUES (?, ?, ?, ?)
+    USING TIMESTAMP 1"""
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's datetimes are naive UTC
 _SHARDS = list(range(COMMAND_SHARDS))
 _READS = (

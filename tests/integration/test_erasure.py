@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 import pytest
@@ -17,10 +20,11 @@ from chat.storage import migrate
 from chat.storage.receipts import CassandraReceipts
 from chat.storage.session import Connection
 from streams.erasure import STEPS
-from tests.api_process import api_processes
+from tests.api_process import PROGRAM, api_processes
 from tests.chat_program import ChatProgram
 from tests.conftest import StartWorker
-from tests.erasure_worker import PROGRAM
+from tests.erasure_worker import KEPT_SECONDS
+from tests.erasure_worker import PROGRAM as WORKER
 from tests.oracle.topics import EVENTS, Group, Reader
 from tests.privacy_house import House
 from tests.records import PARTITIONS, token
@@ -65,6 +69,19 @@ class Life:
         assert set(outcomes) == {"applied"}
         return self
 
+    def post(self) -> dict[str, Any]:
+        """A new message for the thread."""
+        return {"type": "PostMessage", "thread_id": self.thread, "message_id": new_id(), "content": "late"}
+
+    def make(self) -> dict[str, Any]:
+        """A new thread."""
+        return {"type": "CreateThread", "thread_id": new_id(), "title": "late"}
+
+    def toss(self, command: dict[str, Any]) -> None:
+        """Sends a command and does not wait for what becomes of it."""
+        given = {"tenant_id": "tenant-1", "learner_id": self.learner, **command}
+        assert self._admin.run("send", stdin=json.dumps(given) + "\n").status == 0
+
     def shown(self) -> tuple[int, int]:
         """Status of the thread and of its messages over HTTP."""
         return self._get(f"/api/v1/threads/{self.thread}"), self._get(f"/api/v1/threads/{self.thread}/messages")
@@ -95,13 +112,14 @@ async def _rows(settings: Settings, learner: str) -> dict[str, list[tuple[Any, .
 def house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     settings = fresh.model_copy(update={"api_port": 0, "enable_rate_limiting": False})
-    with api_processes(folder) as start:
+    forgetful = f"from chat.storage import learner_keys; learner_keys.KEPT_SECONDS = {KEPT_SECONDS}; {PROGRAM}"
+    with patch("tests.api_process.PROGRAM", forgetful), api_processes(folder) as start:
         yield House(fresh, folder, start(settings).address())
 
 
 @pytest.fixture
 def worker(house: House, start_worker: StartWorker) -> WorkerProcess:
-    return start_worker(house.settings).until_ready()
+    return start_worker(house.settings, program=(WORKER,)).until_ready()
 
 
 @pytest.fixture
@@ -134,60 +152,75 @@ async def _receipts(settings: Settings) -> tuple[list[str], dict[str, str]]:
         await connection.close()
 
 
-def test_an_erased_learner_is_nowhere_and_stays_so(
-    house: House, worker: WorkerProcess, events: Reader, start_worker: StartWorker
-) -> None:
-    """Rows, reads and keys on the events; late commands, a group set back, and a new life that cannot see the old."""
+def assert_nowhere(life: Life, events: Reader) -> None:
+    """No row is left, and every key that was ever said of it has a tombstone as its last record."""
+    assert {table: rows for table, rows in life.rows().items() if rows} == {}
+    keys = last_values(events, life.learner)
+    assert {life.thread, life.gone, f"{life.thread}/read/admin-1", f"{life.gone}/read/admin-1"} < keys.keys()
+    assert len(keys) == 7
+    assert set(keys.values()) == {None}
+
+
+def test_an_erased_learner_is_nowhere(house: House, worker: WorkerProcess, events: Reader) -> None:
+    """No row, no answer, tombstones for all keys, late commands refused; another learner is as before."""
     erased, control = Life(house, "learner-1", "canary").live(), Life(house, "learner-2", "sparrow").live()
     before, spoken = control.rows(), last_values(events, "learner-2")
     assert erased.shown() == (200, 200)
     assert all(erased.rows().values())
-
     asked = house.ask("delete", "learner-1", "--reason", "consent_withdrawn")
     ended = house.until_final(asked["request_id"])
     assert (ended["state"], asked["outcome"]) == ("completed", "applied")
-
-    def is_nowhere() -> None:
-        assert {table: rows for table, rows in erased.rows().items() if rows} == {}
-        keys = last_values(events, "learner-1")
-        assert {erased.thread, erased.gone, f"{erased.thread}/read/admin-1"} < keys.keys()
-        assert len(keys) == 7
-        assert set(keys.values()) == {None}
-        assert control.rows() == before
-        assert last_values(events, "learner-2") == spoken
-
-    is_nowhere()
+    assert_nowhere(erased, events)
     assert erased.shown() == (404, 404)
     assert erased.listed() == []
-    assert control.shown() == (200, 200)
-    post = {"type": "PostMessage", "thread_id": erased.thread, "message_id": new_id(), "content": "late"}
-    make = {"type": "CreateThread", "thread_id": new_id(), "title": "late"}
-    assert erased.send(post, make) == ["learner_erased"] * 2
+    assert (control.rows(), last_values(events, "learner-2"), control.shown()) == (before, spoken, (200, 200))
+    assert erased.send(erased.post(), erased.make()) == ["learner_erased"] * 2
     assert house.ask("delete", "learner-1")["code"] == "learner_erased"
+    assert worker.alive
 
-    body = orjson.loads(orjson.dumps(ended["receipt"]))["body"]
-    assert body["counts"] == {
+
+def test_the_receipt_says_what_was_done(house: House, worker: WorkerProcess) -> None:
+    """Counts and times, in the order of the steps, and no id of the learner."""
+    Life(house, "learner-7", "lark").live()
+    receipt: Any = house.until_final(house.ask("delete", "learner-7")["request_id"])["receipt"]
+    assert receipt["body"]["counts"] == {
         "threads": 2, "messages": 2, "marks": 1, "commands": 10, "bundles": 0, "tombstones": 5
     }  # fmt: skip
-    assert "learner-1" not in json.dumps(ended["receipt"])
-    times = [body["steps"][step] for step in STEPS[:-1]]
+    assert "learner-7" not in json.dumps(receipt)
+    times = [receipt["body"]["steps"][step] for step in STEPS[:-1]]
     assert times == sorted(times)
+    assert worker.alive
 
+
+def test_the_log_read_again_brings_nothing_back(
+    house: House, worker: WorkerProcess, events: Reader, start_worker: StartWorker
+) -> None:
+    """Nor does a new life, in which old thread ids stay taken, and which goes on when all is read once more."""
+    life = Life(house, "learner-8", "wren").live()
+    house.until_final(house.ask("delete", "learner-8")["request_id"])
+    again = rewound(house, worker, start_worker)
+    assert_nowhere(life, events)
+    assert house.ask("enrol", "learner-8")["outcome"] == "applied"
+    new = life.make()
+    assert life.send({**new, "thread_id": life.thread}, life.post(), new) == [
+        "thread_exists", "thread_not_found", "applied"
+    ]  # fmt: skip
+    assert (life.shown(), life.listed()) == ((404, 404), [new["thread_id"]])
+    assert house.ask("enrol", "learner-8")["code"] == "invalid"
+    rows = life.rows()
+    rewound(house, again, start_worker)
+    assert (life.rows(), life.listed()) == (rows, [new["thread_id"]])
+
+
+def rewound(house: House, worker: WorkerProcess, start_worker: StartWorker) -> WorkerProcess:
+    """Another worker, once it has read all of the log from its beginning."""
     assert worker.stop() == 0
     group = Group(house.settings.kafka_bootstrap_servers[0], house.settings.consumer_group, PARTITIONS)
     group.rewind()
-    again = start_worker(house.settings).until_ready()
+    another = start_worker(house.settings, program=(WORKER,)).until_ready()
     until(lambda: group.committed() == group.ends(), what="all of the log read again")
     group.close()
-    is_nowhere()
-
-    assert house.ask("enrol", "learner-1")["outcome"] == "applied"
-    taken = {"type": "CreateThread", "thread_id": erased.thread, "title": "mine again"}
-    assert erased.send(taken, post, make) == ["thread_exists", "thread_not_found", "applied"]
-    assert erased.shown() == (404, 404)
-    assert erased.listed() == [make["thread_id"]]
-    assert house.ask("enrol", "learner-1")["code"] == "invalid"
-    assert again.alive
+    return another
 
 
 def test_a_hold_keeps_a_learner_and_says_so(house: House, worker: WorkerProcess, events: Reader) -> None:
@@ -205,6 +238,54 @@ def test_a_hold_keeps_a_learner_and_says_so(house: House, worker: WorkerProcess,
     assert worker.alive
 
 
+def test_verify_finds_what_is_there_and_no_more(house: House, worker: WorkerProcess) -> None:
+    """Before: rows and words in every place that holds some. Behind: words in the logs only, by their offsets."""
+    life, whose = Life(house, "learner-5", "lantern").live(), ("--tenant", "tenant-1", "--learner", "learner-5")
+    before = house.chat.run("privacy", "verify", *whose)
+    assert before.status == 1, before.err
+    tables = {str(one["place"]).split()[0] for one in before.lines if one["what"] == "row"}
+    assert tables >= set(TABLES)
+    assert _topics(before.lines, "words") == {"chat.commands": 6, "chat.events": 6}
+    house.until_final(house.ask("delete", "learner-5")["request_id"])
+    behind = house.chat.run("privacy", "verify", *whose)
+    assert [one for one in behind.lines if one["what"] == "row"] == []
+    assert _topics(behind.lines, "words") == {"chat.commands": 6, "chat.events": 6}
+    assert _topics(behind.lines, "ids")["chat.events"] > 7
+    assert house.ask("enrol", "learner-5")["outcome"] == "applied"
+    new = new_id()
+    assert life.send({"type": "CreateThread", "thread_id": new, "title": "new"}) == ["applied"]
+    again = house.chat.run("privacy", "verify", *whose)
+    assert _topics(again.lines, "words") == {"chat.commands": 6, "chat.events": 6}
+    assert not any(new in str(one) for one in again.lines)
+    nobody = house.chat.run("privacy", "verify", "--tenant", "tenant-1", "--learner", "learner-none")
+    assert (nobody.status, nobody.lines) == (0, [])
+    assert worker.alive
+
+
+def _topics(lines: list[dict[str, object]], what: str) -> Counter[str]:
+    """How many traces of a kind there are on each topic."""
+    return Counter(str(one["place"]).partition("[")[0] for one in lines if one["what"] == what and "@" in str(one))
+
+
+def test_a_worker_that_slept_through_it_brings_nothing_back(
+    house: House, start_worker: StartWorker, events: Reader
+) -> None:
+    """Stopped with commands in its hands before the fence, woken after the purge; its successor did all of it."""
+    sleeper = start_worker(house.settings, program=(WORKER,)).until_ready()
+    life = Life(house, "learner-6", "dormouse").live()
+    sleeper.signal(signal.SIGSTOP)
+    for _ in range(5):
+        life.toss(life.post())
+    start_worker(house.settings, program=(WORKER,)).until_ready()
+    ended = house.until_final(house.ask("delete", "learner-6", wait=False)["request_id"])
+    assert ended["state"] == "completed"
+    sleeper.signal(signal.SIGCONT)
+    sleeper.until_ready()
+    assert life.send({"type": "CreateThread", "thread_id": new_id(), "title": "late"}) == ["learner_erased"]
+    assert {table: rows for table, rows in life.rows().items() if rows} == {}
+    assert set(last_values(events, "learner-6").values()) == {None}
+
+
 DEATHS = [f"die-{when}-{step}" for step in STEPS for when in ("before", "after")]
 
 
@@ -212,7 +293,8 @@ def test_a_worker_killed_at_every_step_leaves_one_receipt(
     house: House, start_worker: StartWorker, events: Reader, tmp_path: Path
 ) -> None:
     """`kill -9` before and after each step: the request ends once, counts are those of an undisturbed erasure."""
-    worker = start_worker(house.settings, program=(PROGRAM,)).until_ready()
+    settings = house.settings.model_copy(update={"worker_id": "one"})  # its group need not wait for its end
+    worker = start_worker(settings, program=(WORKER,)).until_ready()
     life = Life(house, "learner-4", "ember").live()
     for death in DEATHS:
         (tmp_path / death).touch()

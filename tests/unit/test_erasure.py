@@ -13,6 +13,7 @@ from chat.domain.partition import partition_of
 from chat.domain.privacy import State
 from chat.privacy.bounds import Bounds
 from chat.privacy.receipt import ReceiptKey, verify, verify_chain
+from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
 from streams import erasure
 from streams.emit import Emitter
@@ -32,6 +33,7 @@ KEY = ReceiptKey(b"r" * 32)
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "PAUSE", 0.001)
+    monkeypatch.setattr(learner_keys, "KEPT_SECONDS", 0.01)
 
 
 @dataclass
