@@ -48,7 +48,7 @@ def read(settings: Settings, place: Place, first: int = 0) -> Iterator[list[Kept
         ended = False
         while not ended:
             batch = []
-            for message in consumer.consume(BATCH, SECONDS):
+            for message in _next(consumer):
                 error = message.error()
                 if error is None:
                     batch.append(_kept(message))
@@ -59,6 +59,12 @@ def read(settings: Settings, place: Place, first: int = 0) -> Iterator[list[Kept
             yield batch
     finally:
         consumer.close()
+
+
+def _next(consumer: Consumer) -> list[Message]:
+    """What is there, once something is: `consume` alone would wait for a whole batch."""
+    first = consumer.poll(SECONDS)
+    return [] if first is None else [first, *consumer.consume(BATCH, 0)]
 
 
 def _kept(one: Message) -> Kept:

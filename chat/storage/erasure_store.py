@@ -1,7 +1,7 @@
 """What an erasure reads and removes: lives, the rows of one life, the chain of receipts, and legal holds.
 
-`chat.storage.cassandra_erasure`, `chat.storage.receipts` and `chat.storage.lives` have them in Cassandra; one test suite
-is run against those and against what the tests keep in memory.
+`chat.storage.cassandra_erasure`, `chat.storage.receipts` and `chat.storage.lives` have them in Cassandra; one suite of
+tests is run against those and against what the tests keep in memory.
 """
 
 from collections.abc import AsyncIterator, Collection
