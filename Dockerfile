@@ -24,9 +24,9 @@ RUN pip install --no-deps --no-build-isolation --editable .
 
 FROM python:3.11-slim
 
-# A volume of key-encryption keys begins with the rights of this folder.
+# Volumes of keys and of exports begin with the rights of these folders.
 RUN useradd --system --uid 10001 --no-create-home chat \
-    && install --directory --owner 10001 --mode 0700 /keys
+    && install --directory --owner 10001 --mode 0700 /keys /exports
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

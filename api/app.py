@@ -2,7 +2,17 @@
 
 from fastapi import FastAPI
 
-from api import cors, docs_page, openapi, problems, routes_messages, routes_privacy, routes_service, routes_threads
+from api import (
+    cors,
+    docs_page,
+    openapi,
+    problems,
+    routes_exports,
+    routes_messages,
+    routes_privacy,
+    routes_service,
+    routes_threads,
+)
 from api.client_address import ClientAddress
 from api.middleware import HeadAsGet, Observed, SecurityHeaders, Unfailing
 from api.rate_limit import RateLimit
@@ -35,7 +45,7 @@ def described_app() -> FastAPI:
         # Its logs would hold what callers sent.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for routes in (routes_service, routes_threads, routes_messages, routes_privacy, docs_page):
+    for routes in (routes_service, routes_threads, routes_messages, routes_privacy, routes_exports, docs_page):
         app.include_router(routes.router)
     openapi.describe(app)
     return app

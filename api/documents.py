@@ -108,6 +108,19 @@ class Problem(_Document):
     errors: Annotated[list[Complaint], Field(default_factory=list, description="with status 400 only")]
 
 
+class SigningKey(_Document):
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: str
+    use: Literal["sig"]
+    alg: Literal["EdDSA"]
+    kid: Annotated[str, Field(description="the RFC 7638 thumbprint, which manifests name")]
+
+
+class SigningKeys(_Document):
+    keys: list[SigningKey]
+
+
 class Readiness(_Document):
     status: Literal["ready", "not ready"]
     cassandra: Literal["up", "down"]

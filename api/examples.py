@@ -76,6 +76,15 @@ _SHOWN_REQUEST = {
     "audit": _AUDIT,
 }
 
+_SIGNING_KEY = {  # RFC 8037, appendix A
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "use": "sig",
+    "alg": "EdDSA",
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+}
+
 ANSWERS: Mapping[tuple[str, int], Mapping[str, Any]] = {
     ("Thread", 200): {"A thread, two of its messages unread": _SHOWN_THREAD},
     ("ThreadPage", 200): {
@@ -93,6 +102,7 @@ ANSWERS: Mapping[tuple[str, int], Mapping[str, Any]] = {
     },
     ("PrivacyRequest", 200): {"An export that runs": _SHOWN_REQUEST},
     ("PrivacyRequestPage", 200): {"The last page": {"items": [_SHOWN_REQUEST], "next_cursor": None}},
+    ("SigningKeys", 200): {"One key": {"keys": [_SIGNING_KEY]}},
     ("AuditPage", 200): {"The last page": {"items": _AUDIT, "next_cursor": None}},
     ("Service", 200): {
         "Two features on": {

@@ -98,6 +98,13 @@ class LateHistory:
         return await self._reader.message(key, message_id)
 
     @property
+    def connection(self) -> Connection:
+        """Raises `StorageUnavailable` as long as there is none that is good."""
+        if self._opened is None or self._connection is None:
+            raise StorageUnavailable("not connected to Cassandra yet")
+        return self._connection
+
+    @property
     def _requests(self) -> CassandraRequests:
         if self._opened_requests is None:
             raise StorageUnavailable("not connected to Cassandra yet")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chat.domain.privacy import Request, RequestKey
-from chat.storage.privacy_store import ListedAt, Noted, NotedAt, RequestHistory
+from chat.storage.privacy_store import Entry, ListedAt, Noted, NotedAt, RequestHistory
 
 
 class LateRequests:
@@ -25,6 +25,9 @@ class LateRequests:
 
     async def audit_of(self, request: Request) -> list[Noted]:
         return await self._opened().audit_of(request)
+
+    async def note(self, entry: Entry) -> None:
+        await self._opened().note(entry)
 
     async def audit(self, subject: bytes, limit: int, after: NotedAt | None = None) -> list[Noted]:
         return await self._opened().audit(subject, limit, after)

@@ -33,6 +33,10 @@ _count = itertools.count(1)
 _log = structlog.get_logger()
 
 
+BODILESS = "chat.bodiless"
+"""In the scope of a request whose answer's body nobody gets."""
+
+
 class HeadAsGet:
     """Answers HEAD as GET, without the body (RFC 9110 §9.3.2); everything within knows GET alone."""
 
@@ -46,7 +50,7 @@ class HeadAsGet:
             await send(message)
 
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            return await self._app({**scope, "method": "GET"}, receive, sending)
+            return await self._app({**scope, "method": "GET", BODILESS: True}, receive, sending)
         return await self._app(scope, receive, send)
 
 

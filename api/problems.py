@@ -14,6 +14,7 @@ from api.problem_codes import ProblemCode
 from chat.errors import (
     BadInput,
     BadToken,
+    BundleStoreUnavailable,
     Forbidden,
     KeyStoreUnavailable,
     KeysUnavailable,
@@ -30,6 +31,7 @@ RULE_BROKEN = "the request breaks a rule"
 READ_ONLY = "this API only reads; commands go through Kafka"
 STORE_AWAY = "the store does not answer; try again"
 KEYS_AWAY = "the keys of tokens cannot be had; try again"
+EXPORTS_AWAY = "the store of exports cannot be had; try again"
 CONTENT_KEYS_AWAY = "the keys of content cannot be had; try again"
 OUR_FAULT = "the service failed; the fault is not the request's"
 
@@ -112,6 +114,11 @@ async def _on_keys(_request: Request, error: Exception) -> Response:
     return problem(ProblemCode.UNAVAILABLE, KEYS_AWAY, headers={"retry-after": "5"})
 
 
+async def _on_bundles(_request: Request, error: Exception) -> Response:
+    _log.warning("exports_away", reason=str(error))
+    return problem(ProblemCode.UNAVAILABLE, EXPORTS_AWAY, headers={"retry-after": "5"})
+
+
 async def _on_http(_request: Request, error: Exception) -> Response:
     """What the router itself raises: no such path, or another method."""
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -132,5 +139,6 @@ _HANDLERS = {
     StorageUnavailable: _on_storage,
     KeysUnavailable: _on_keys,
     KeyStoreUnavailable: _on_key_store,
+    BundleStoreUnavailable: _on_bundles,
     HTTPException: _on_http,
 }

@@ -7,6 +7,7 @@ from fastapi import Request
 
 from api.cursor import Cursors
 from api.health import Health
+from chat.privacy.export.shelf import Shelf
 from chat.settings import Settings
 from chat.storage.history import History
 from chat.storage.privacy_store import RequestHistory
@@ -23,6 +24,7 @@ class ReadSide:
     verifier: TokenVerifier
     health: Health
     cursors: Cursors
+    exports: Shelf | None = None
 
 
 def read_side(request: Request) -> ReadSide:

@@ -1,7 +1,6 @@
 """Rows to JSON, without a model object between them; keys as the contract's tables name them."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -11,9 +10,8 @@ from chat.domain.model import LearnerId, Message
 from chat.domain.privacy import Request
 from chat.storage.history import ShownThread
 from chat.storage.privacy_store import Noted
-from schemas.timestamps import to_text
+from schemas.timestamps import quick_text as time
 
-MINUTE = 60_000
 KEEPING = {"cache-control": "private, no-cache"}
 """Its caller alone may keep an answer, and must ask about it again."""
 
@@ -25,12 +23,6 @@ class Json(Response):
 
     def __init__(self, content: Any, status_code: int = 200) -> None:
         super().__init__(orjson.dumps(content), status_code, KEEPING)
-
-
-def time(millis: int) -> str:
-    """RFC 3339 with milliseconds and `Z`; a page holds a hundred times, most of them of few minutes."""
-    minute, rest = divmod(millis, MINUTE)
-    return f"{_minute(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
 def thread(learner: LearnerId, shown: ShownThread, read_seq: int = 0) -> dict[str, Any]:
@@ -96,8 +88,3 @@ def audit_line(one: Noted) -> dict[str, Any]:
         "action": one.action,
         "code": one.code or None,
     }
-
-
-@lru_cache(maxsize=4_096)
-def _minute(minute: int) -> str:
-    return to_text(minute * MINUTE)[: -len("00.000Z")]

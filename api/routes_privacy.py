@@ -45,7 +45,7 @@ async def list_requests(
 async def get_request(request: Request, caller: Officer, request_id: RequestId) -> Response:
     """One request with its state and audit, or 304."""
     requests = read_side(request).requests
-    found = await _visible(requests, caller, request_id)
+    found = await visible_request(requests, caller, request_id)
     audit = await requests.audit_of(found)
     return unless_held(request, (found.updated_at, len(audit)), lambda: render(found, audit))
 
@@ -72,7 +72,7 @@ async def _subject(requests: RequestHistory, caller: Principal, learner_id: str)
     return await requests.subject(caller.tenant_id, learner_id)
 
 
-async def _visible(requests: RequestHistory, caller: Principal, request_id: str) -> PrivacyRequestState:
+async def visible_request(requests: RequestHistory, caller: Principal, request_id: str) -> PrivacyRequestState:
     """A request for a learner whom the caller reaches. Raises `NotVisible`."""
     key = RequestKey(caller.tenant_id, request_id)
     found = await requests.request(key) if is_uuid(request_id) else None

@@ -35,6 +35,7 @@ def features(settings: Settings) -> dict[str, bool]:
         "message_retention": True,
         "automatic_cleanup": settings.automatic_cleanup,
         "privacy": False,
+        "privacy_export": settings.privacy_enabled,
         "message_encryption": settings.message_encryption,
         "content_moderation": False,
         "streaming": False,

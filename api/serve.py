@@ -18,7 +18,12 @@ from api.late_history import LateHistory
 from api.read_side import ReadSide
 from chat import logs
 from chat.errors import BadSetting, ChatError
+from chat.privacy.export.shelf import Shelf
+from chat.privacy.export.signing import SigningKey, jwk
+from chat.privacy.export.stores import store_of
+from chat.privacy.key_store import key_store
 from chat.settings import Settings
+from chat.storage.bundle_wrap import bundle_wrap
 from chat.token_keys import OwnKeyring
 from chat.tokens import TokenVerifier
 
@@ -54,12 +59,15 @@ async def serve(
 ) -> None:
     """Serves until `stop` is set. `on_ready` gets the address once requests are taken, Cassandra being there or not.
 
-    Raises `BadSetting`, among others where API_PORT is taken, and `SchemaMismatch` where `chat migrate` has to run.
+    Raises `BadSetting`, among others where API_PORT is taken, `SchemaMismatch` where `chat migrate` has to run, and
+    `SigningKeyUnfit` or `KeyStoreUnfit` where keys are missing or open to others.
     """
     history = LateHistory(settings)
     health = Health({"cassandra": history.probe, "kafka": KafkaProbe(settings)})
     verifier = TokenVerifier(settings, OwnKeyring(history.keyring))
-    app = create_app(ReadSide(settings, history, history.requests, verifier, health, Cursors(history.cursor_secret)))
+    cursors = Cursors(history.cursor_secret)
+    shelf = _shelf(settings, history) if settings.privacy_enabled else None
+    app = create_app(ReadSide(settings, history, history.requests, verifier, health, cursors, shelf))
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -77,6 +85,12 @@ async def serve(
         on_ready(address)
         await _until_stopped(_Server(config), listening, stop, history.hold(), verifier.keep())
     _log.info("api_stopped")
+
+
+def _shelf(settings: Settings, history: LateHistory) -> Shelf:
+    """Where exports are fetched. Raises `SigningKeyUnfit`."""
+    wrap = bundle_wrap(key_store(settings), lambda: history.connection)
+    return Shelf(store_of(settings), wrap, jwk(SigningKey.load(settings.signing_key_file).public))
 
 
 async def _until_stopped(

@@ -45,7 +45,9 @@ def build(addresses: Addresses) -> Settings:
         "METRICS_PORT": str(free_port()),
         "JWT_SECRET_KEY": "a secret of the benchmark, 32 bytes long at least",
         "JWT_JWKS_URL": "",
-        "KEK_FOLDER": tempfile.mkdtemp(prefix="chat-bench-keys-"),
+        "KEK_FOLDER": (keys := tempfile.mkdtemp(prefix="chat-bench-keys-")),
+        "SIGNING_KEY_FILE": f"{keys}/signing.pem",
+        "EXPORT_FOLDER": f"{keys}/exports",
         "LOG_LEVEL": "INFO",
     }
     settings = load()

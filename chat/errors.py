@@ -116,6 +116,38 @@ class CellDamaged(Permanent):
     exit_code = 70
 
 
+# Exports
+
+
+class BundleStoreUnavailable(Transient):
+    """The store of bundles does not answer."""
+
+
+class BundleStoreFull(BundleStoreUnavailable):
+    """The store of bundles has no room; somebody has to make some."""
+
+
+class BundleStoreRefused(BundleStoreUnavailable):
+    """The store of bundles understood and said no: wrong credentials, no such bucket, a right that is lacking.
+
+    Somebody has to mend that; until then it is as good as away.
+    """
+
+
+class BundleDamaged(Permanent):
+    """A bundle's object was cut, changed or put where another belongs."""
+
+
+class BundleGone(Permanent):
+    """A bundle that is not there: not finished, expired, or deleted."""
+
+
+class SigningKeyUnfit(Permanent):
+    """The signing key is none, or others may read it."""
+
+    exit_code = 74
+
+
 # Kafka
 
 

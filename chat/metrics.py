@@ -27,6 +27,7 @@ ASSIGNED = Gauge("chat_assigned_partitions", "Partitions that this worker owns n
 PRIVACY_REQUESTS = Counter("chat_privacy_requests_total", "Privacy requests that came to a state.", ["kind", "state"])
 PRIVACY_UNFINISHED = Gauge("chat_privacy_unfinished_requests", "Privacy requests without an end.", ["kind"])
 PRIVACY_OLDEST = Gauge("chat_privacy_oldest_unfinished_seconds", "Age of the oldest privacy request without an end.")
+EXPORTS_EXPIRED = Counter("chat_export_bundles_expired_total", "Bundles that were deleted as their time was over.")
 
 # Read side
 

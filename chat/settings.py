@@ -107,6 +107,21 @@ class Settings(BaseSettings):
     vault_namespace: str = Field("", description="with VAULT_ADDR, where Vault has namespaces")
     vault_cacert: Path | None = Field(None, description="PEM file of the authorities that signed Vault")
     vault_transit_mount: str = Field("transit", description="where Vault's transit engine is mounted")
+    export_folder: Path = Field(
+        Path(".chat/exports"), description="where export bundles lie, sealed, without EXPORT_S3_BUCKET; mode 0700"
+    )
+    export_ttl_hours: int = Field(72, ge=1, le=24 * 90, description="hours until a finished bundle is deleted")
+    export_s3_bucket: str = Field(
+        "", description="set: bundles lie in this bucket; credentials and region by AWS's ways"
+    )
+    export_s3_endpoint: str = Field("", description="http(s) address of an S3 server that is not Amazon's")
+    export_s3_prefix: str = Field("", pattern=r"^([A-Za-z0-9._-]+/)*$", description="before every key, like chat/")
+    export_withholds_others: bool = Field(
+        default=True, description="other people's words are left out of a portable copy (GDPR Article 20)"
+    )
+    signing_key_file: Path = Field(
+        Path(".chat/signing.pem"), description="Ed25519 private key that signs exports, in PEM; mode 0600"
+    )
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")

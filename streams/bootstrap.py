@@ -33,6 +33,7 @@ from streams.emit import PLAIN, Emitter
 from streams.erasure import Enrolment, Erasure, Fencing
 from streams.event_log import EventLog
 from streams.expire import Expiry
+from streams.exports import bundles_end, export_job
 from streams.fence import Fences
 from streams.intake import Intake, LifeOf
 from streams.internal import SECRET as SEAL_SECRET
@@ -76,8 +77,14 @@ MakeJobs = Callable[[Settings, Servers, Waiting, Emitter], Awaitable[Jobs]]
 
 
 async def privacy_jobs(settings: Settings, servers: Servers, waiting: Waiting, emitter: Emitter) -> Jobs:
-    """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done."""
-    return registry(*await erasure_jobs(settings, servers, waiting, emitter))
+    """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done.
+
+    Raises `SigningKeyUnfit`.
+    """
+    if not settings.privacy_enabled:
+        return registry()
+    export = await waiting.until_served(lambda: export_job(settings, servers.connection))
+    return registry(export, *await erasure_jobs(settings, servers, waiting, emitter))
 
 
 async def erasure_jobs(
@@ -96,6 +103,7 @@ async def erasure_jobs(
         said=EventLog(settings),
         fencing=fencing,
         receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), settings.message_encryption),
+        end_exports=await waiting.until_served(lambda: bundles_end(settings, connection)),
     )
     return erasure, Enrolment(lives, fencing)
 

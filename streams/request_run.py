@@ -6,7 +6,7 @@ off the unfinished: so it may be said twice, with one event id, but never not.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import structlog
@@ -51,6 +51,11 @@ class RequestRun:
     holder: str
     request: Request
 
+    _waited: tuple[State, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._waited = self.request.state, self.request.reason_code
+
     async def go(self) -> None:
         """Returns when the request has ended or has to wait."""
         if not self.request.is_final:
@@ -88,9 +93,14 @@ class RequestRun:
         await self._save(notes=notes)
 
     async def _wait(self, reason: str) -> None:
-        """The lease stays: when it has run out, the request is tried again, by whoever finds it."""
+        """The lease stays: when it has run out, the request is tried again, by whoever finds it.
+
+        It is noted once for a reason, not at every try.
+        """
         _log.warning("privacy_request_waits", kind=self.request.kind, reason=reason)
         await self._save(state=State.WAITING, reason_code=reason)
+        if self._waited != (State.WAITING, reason):
+            await self.waiting.until_served(lambda: self.requests.note(_entry(self.request)))
 
     async def _save(self, **changes: Any) -> None:
         after = self.request.moved(time.time_ns() // 1_000_000, **changes)

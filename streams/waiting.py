@@ -6,7 +6,16 @@ from typing import TypeVar
 
 import structlog
 
-from chat.errors import BrokerUnavailable, KeyStoreUnavailable, KeysUnavailable, StorageUnavailable, Transient
+from chat.errors import (
+    BrokerUnavailable,
+    BundleStoreFull,
+    BundleStoreRefused,
+    BundleStoreUnavailable,
+    KeyStoreUnavailable,
+    KeysUnavailable,
+    StorageUnavailable,
+    Transient,
+)
 from chat.metrics import WAITING
 
 T = TypeVar("T")
@@ -66,14 +75,18 @@ class Waiting:
         WAITING.labels(server).set(self._waiters[server])
 
 
+# The first that fits: a kind stands before what it is a kind of.
 _SERVERS: Mapping[type[Transient], str] = {
     StorageUnavailable: "cassandra",
     BrokerUnavailable: "kafka",
     KeysUnavailable: "jwks",
     KeyStoreUnavailable: "keys",
+    BundleStoreRefused: "exports_refused",
+    BundleStoreFull: "exports_full",
+    BundleStoreUnavailable: "exports",
 }
 
 
 def server_of(error: Transient) -> str:
-    """The name of the server that is away."""
+    """The name of the server that is away, with what is the matter where somebody has to mend it."""
     return next((name for kind, name in _SERVERS.items() if isinstance(error, kind)), "kafka")

@@ -1,4 +1,4 @@
-"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh, empty threads go."""
+"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh, empty threads and old exports go."""
 
 import asyncio
 
@@ -9,6 +9,7 @@ from chat.storage.session import Connection
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp
 from streams.bootstrap import Servers, expiry
+from streams.exports import delete_expired_bundles
 
 INTERVAL = 1.0
 
@@ -31,6 +32,14 @@ async def watch_keys(verifier: TokenVerifier, app: WorkerApp) -> None:
     try:
         await verifier.keep()
     except Permanent as error:
+        app.fail(error)
+
+
+async def watch_exports(settings: Settings, app: WorkerApp) -> None:
+    """Has expired bundles deleted, also where no new ones are made; fails the worker where that has a fault."""
+    try:
+        await delete_expired_bundles(settings)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: bundles that stay are a leak
         app.fail(error)
 
 

@@ -11,6 +11,7 @@ from api.cursor import Cursors
 from api.health import Health
 from api.read_side import ReadSide
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Message, ThreadKey
+from chat.privacy.export.shelf import Shelf
 from chat.privacy.subject import Subjects
 from chat.storage.history import History, ShownThread
 from chat.storage.memory_privacy import MemoryRequests
@@ -65,12 +66,17 @@ async def secret() -> bytes:
 
 
 def make_app(
-    history: History, health: Health | None = None, requests: RequestHistory | None = None, **settings: Any
+    history: History,
+    health: Health | None = None,
+    requests: RequestHistory | None = None,
+    exports: Shelf | None = None,
+    **settings: Any,
 ) -> FastAPI:
     """An application over `history`, without a limit of requests unless `settings` say so."""
     chosen = settings_for_tests(**{"enable_rate_limiting": False, **settings})
     kept = requests or MemoryRequests(Subjects(b"s" * 32))
-    return create_app(ReadSide(chosen, history, kept, TokenVerifier(chosen), health or Health({}), Cursors(secret)))
+    verifier = TokenVerifier(chosen)
+    return create_app(ReadSide(chosen, history, kept, verifier, health or Health({}), Cursors(secret), exports))
 
 
 class Broken(MemoryHistory):

@@ -27,7 +27,7 @@ NOW = 1_768_473_000_000
 
 @cache
 def key_folder() -> Path:
-    """Where this run's key-encryption keys are, until it ends."""
+    """Where this run's keys and exports are, until it ends."""
     folder = tempfile.mkdtemp(prefix="chat-test-keys-")
     atexit.register(shutil.rmtree, folder)
     return Path(folder)
@@ -35,7 +35,13 @@ def key_folder() -> Path:
 
 def settings_for_tests(**changes: Any) -> Settings:
     """Settings that no file changes."""
-    defaults = {"jwt_secret_key": SECRET, "kek_folder": key_folder()}
+    folder = key_folder()
+    defaults = {
+        "jwt_secret_key": SECRET,
+        "kek_folder": folder / "keys",
+        "signing_key_file": folder / "signing.pem",
+        "export_folder": folder / "exports",
+    }
     return Settings(_env_file=None, **defaults | changes)  # type: ignore[call-arg, arg-type]
 
 

@@ -22,6 +22,8 @@ HTTP_OK = 200
 READY_SECONDS = 60.0
 GRACE_SECONDS = 20.0
 PAUSE_SECONDS = 0.1
+BESIDE = {"kek_folder": "keys", "export_folder": "exports", "signing_key_file": "signing.pem"}
+"""Where in the folder of data these settings are, where nobody has set them."""
 
 
 class House:
@@ -55,7 +57,7 @@ class House:
     @property
     def api(self) -> str:
         """The API's address for clients on this machine."""
-        return _address(self.settings.api_host, self.settings.api_port)
+        return address(self.settings.api_host, self.settings.api_port)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -90,8 +92,12 @@ class House:
             self._set(KAFKA_BOOTSTRAP_SERVERS=at.kafka)
         if config.cassandra:
             self._set(CASSANDRA_CONTACT_POINTS=",".join(at.cassandra), CASSANDRA_PORT=at.cassandra_port)
-            if "kek_folder" not in settings.model_fields_set:
-                self._set(KEK_FOLDER=(self._data_dir / "keys").absolute())  # a folder of data has what opens it
+            self._set(**self._beside_the_data())
+
+    def _beside_the_data(self) -> dict[str, Path]:
+        """A folder of data has what opens it, and what was made of it; what a setting names is elsewhere."""
+        places = {name: place for name, place in BESIDE.items() if name not in self.settings.model_fields_set}
+        return {name.upper(): (self._data_dir / place).absolute() for name, place in places.items()}
 
     def _choose_ports(self) -> None:
         """A port of 0 is a free one. Raises `PortTaken`."""
@@ -113,7 +119,7 @@ class House:
         self._processes.append(process)
 
     def _wait_ready(self) -> None:
-        worker = _address(self.settings.api_host, self.settings.metrics_port)
+        worker = address(self.settings.api_host, self.settings.metrics_port)
         waited = {"worker": worker, "api": self.api}
         deadline = time.monotonic() + READY_SECONDS
         while waited:
@@ -136,6 +142,7 @@ def _is_ready(address: str) -> bool:
     return get(address, "/health/ready")[0] == HTTP_OK
 
 
-def _address(host: str, port: int) -> str:
+def address(host: str, port: int) -> str:
+    """Where a client on this machine finds what listens there."""
     host = {"0.0.0.0": LOCALHOST, "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

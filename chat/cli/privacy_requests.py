@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from chat.cli.export_bundle import fetch, until_ended
 from chat.cli.output import AsJson, AsJsonLines, json_line, line
 from chat.cli.send import FAILED, SECONDS, report
 from chat.cli.start import start
 from chat.domain.identifiers import is_uuid
-from chat.domain.privacy import Request, RequestKey
+from chat.domain.privacy import Request, RequestKey, State
 from chat.errors import BadInput
 from chat.sdk import Producer
 from chat.settings import Settings
@@ -37,12 +39,27 @@ def export(
     reason: Annotated[str, typer.Option(help="access, portability or other.")] = "access",
     request: RequestId = "",
     token: Token = "",
-    wait: Wait = False,
-    timeout: Timeout = SECONDS,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome, then for the export's end.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Wait, then write the bundle there, from the API.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for outcome and end, each.")] = SECONDS,
     _as_json: AsJsonLines = False,
 ) -> None:
-    """Ask for everything that is kept of a learner. Exit status as of `chat send`."""
-    _send("ExportLearnerData", tenant, learner, token, wait=wait, timeout=timeout, request_id=request, reason=reason)
+    """Ask for everything that is kept of a learner. With --wait it prints a second line when the export has ended.
+
+    Exit status as of `chat send`; with --wait 0 only where the export was completed, 2 where it has not ended in time.
+    """
+    wait = wait or out is not None
+    name = "ExportLearnerData"
+    sent = _send(name, tenant, learner, token, wait=wait, timeout=timeout, request_id=request, reason=reason)
+    if not wait:
+        return
+    settings = start()
+    ended = asyncio.run(until_ended(settings, RequestKey(tenant, sent), timeout))
+    if ended.state is State.COMPLETED and out is not None:
+        fetch(settings, sent, token, out)
+    json_line(_shown(ended))
+    if ended.state is not State.COMPLETED:
+        raise typer.Exit(FAILED)
 
 
 def delete(
@@ -97,21 +114,20 @@ COMMANDS = (export, delete, enrol, status)
 """Those of `chat privacy` that are about requests."""
 
 
-def _send(
-    record_type: str, tenant: str, learner: str, token: str, *, wait: bool, timeout: float, **fields: str
-) -> None:
-    """Sends the command and prints its ids, with `wait` also how it ended."""
+def _send(record_type: str, tenant: str, learner: str, token: str, *, wait: bool, timeout: float, **fields: str) -> str:
+    """Sends the command and prints its ids, with `wait` also how it ended; the request's id."""
     if not token:
         raise BadInput("--token", "give one, or set CHAT_TOKEN")
     given = {name: value for name, value in fields.items() if value}
     with Producer(start(), token=token, outcomes=wait) as producer:
         sent = producer.send({"type": record_type, "tenant_id": tenant, "learner_id": learner, **given})
-        ids = {"request_id": sent.command["request_id"]}
+        ids = {"request_id": str(sent.command["request_id"])}
         if not wait:
             sent.position(timeout)
             json_line({"command_id": sent.command["command_id"], **ids})
         elif not report([sent], timeout, ids):
             raise typer.Exit(FAILED)
+    return ids["request_id"]
 
 
 async def _found(settings: Settings, tenant: str, learner: str, request: str) -> list[tuple[Request, list[Noted]]]:

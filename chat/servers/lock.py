@@ -13,6 +13,7 @@ from chat.servers.download import configured
 ROOTS = {
     "kafka": ("org.apache.kafka:kafka_2.13:4.4.0!", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5!"),
     "cassandra": ("org.apache.cassandra:cassandra-all:5.0.8!",),
+    "s3proxy": ("org.gaul:s3proxy:4.1.0",),  # for tests: an S3 server over a folder
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple, Self
 
+from chat.errors import KeyStoreUnfit
 from chat.storage.session import Connection
 
 _NAME = "kek"
@@ -61,6 +62,14 @@ async def current_epoch(connection: Connection) -> str | None:
     """The name of the epoch that wraps now. Raises `StorageUnavailable`."""
     rows = await connection.execute(_CURRENT, (_NAME,))
     return rows[0].current if rows else None
+
+
+async def require_current(connection: Connection) -> str:
+    """As `current_epoch`. Raises `KeyStoreUnfit` where there never was one."""
+    epoch = await current_epoch(connection)
+    if epoch is None:
+        raise KeyStoreUnfit("no epoch of key-encryption keys was ever opened here: run `chat migrate`")
+    return epoch
 
 
 async def open_epoch(connection: Connection, name: str, check_value: bytes, before: str | None) -> bool:

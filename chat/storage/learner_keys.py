@@ -19,7 +19,7 @@ from chat.privacy.kek import KeyEncryption, require_fitting
 from chat.privacy.key_store import key_store
 from chat.privacy.subject import SECRET, Subjects
 from chat.settings import Settings
-from chat.storage.key_epochs import Epochs, EpochState, current_epoch
+from chat.storage.key_epochs import Epochs, EpochState, require_current
 from chat.storage.lives import KeptLife, LifeKey, Lives, WrappedKey
 from chat.storage.migrate import service_secret
 from chat.storage.sealing import Cells, lost
@@ -71,10 +71,7 @@ class KeyTools:
 
     async def current(self) -> str:
         """The epoch that wraps now."""
-        epoch = await current_epoch(self.connection)
-        if epoch is None:
-            raise KeyStoreUnfit("no epoch of key-encryption keys was ever opened here: run `chat migrate`")
-        return epoch
+        return await require_current(self.connection)
 
     async def rewrap(self, whose: LifeKey, before: WrappedKey, epoch: str) -> bool:
         """Wraps a key under another epoch; False where somebody else was faster, or the life has ended.

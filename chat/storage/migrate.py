@@ -18,10 +18,11 @@ from typing import NamedTuple
 from cassandra import InvalidRequest
 
 from chat.errors import MigrationFailed, SchemaMismatch, StorageRefused, StorageUnavailable
+from chat.privacy.export.signing import SigningKey
 from chat.privacy.kek import KeyEncryption, check_value, require_fitting
 from chat.privacy.key_store import key_store, prepare
 from chat.privacy.subject import SECRET as SUBJECT
-from chat.settings import Settings
+from chat.settings import Environment, Settings
 from chat.storage.cql_script import statements
 from chat.storage.key_epochs import Epochs, open_epoch
 from chat.storage.migration_lock import MigrationLock
@@ -85,8 +86,8 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
     """Makes the keyspace and applies what is missing; the names of the migrations applied by this run.
 
     Raises `MigrationFailed` where Cassandra refuses a statement, `SchemaMismatch` where the database is not one that
-    these migrations made, `KeyStoreUnfit` where the key-encryption keys are not the keyspace's, `StorageRefused`, or
-    `StorageUnavailable`; run again after the last.
+    these migrations made, `KeyStoreUnfit` where the key-encryption keys are not the keyspace's, `SigningKeyUnfit`,
+    `StorageRefused`, or `StorageUnavailable`; run again after the last.
     """
     wanted = migrations(folder)
     await _make_keyspace(settings)
@@ -99,8 +100,10 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
             for one in missing:
                 await _apply(connection, lock, one)
         await _make_secrets(connection)
-        if settings.message_encryption:
+        if settings.message_encryption or settings.privacy_enabled:
             await _make_keys(connection, settings)
+        if settings.privacy_enabled:
+            _make_signing_key(settings)
     finally:
         await connection.close()
     return [one.name for one in missing]
@@ -221,6 +224,13 @@ async def _make_keys(connection: Connection, settings: Settings) -> None:
         await _open_first_epoch(connection, keys)
     epochs = await Epochs.load(connection)
     await require_fitting(keys, [(one.name, one.check_value) for one in epochs.readable])
+
+
+def _make_signing_key(settings: Settings) -> None:
+    """Never in production: what was signed with a key that nobody kept can be checked no more."""
+    if settings.environment is not Environment.PRODUCTION:
+        SigningKey.make(settings.signing_key_file)
+    SigningKey.load(settings.signing_key_file)
 
 
 async def _open_first_epoch(connection: Connection, keys: KeyEncryption) -> None:

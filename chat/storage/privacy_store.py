@@ -156,6 +156,10 @@ class RequestHistory(Protocol):
         """What was noted of a request, oldest first; at most `AUDIT_LIMIT` lines, the latest."""
         ...
 
+    async def note(self, entry: Entry) -> None:
+        """Writes a line of the audit: that somebody has fetched something."""
+        ...
+
     async def audit(self, subject: bytes, limit: int, after: NotedAt | None = None) -> list[Noted]:
         """The first `limit` lines of a learner's audit behind `after`, refusals too."""
         ...

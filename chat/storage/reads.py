@@ -90,7 +90,7 @@ class HistoryReader:
         for status, last_seq, active_at, version, *details in rows:
             if status == Status.LIVE:
                 return ShownThread(
-                    key.thread_id, _details(cells, key.thread_id, *details), last_seq, active_at, version
+                    key.thread_id, details_of(cells, key.thread_id, *details), last_seq, active_at, version
                 )
         return None
 
@@ -102,7 +102,7 @@ class HistoryReader:
             return []
         cells, rows = await self._ask_of(learner, _LISTED, [uuid.UUID(one) for one in wanted])
         listed = {
-            thread_id: ShownThread(thread_id, _details(cells, thread_id, *details), last_seq, last_activity_at)
+            thread_id: ShownThread(thread_id, details_of(cells, thread_id, *details), last_seq, last_activity_at)
             for thread_id, last_seq, last_activity_at, *details in rows
         }
         return [listed[thread_id] for thread_id in wanted if thread_id in listed]
@@ -126,7 +126,7 @@ class HistoryReader:
         buckets = range(bucket_of(first), bucket_of(last) + 1)
         questions = (self._ask_of(key.learner, _RANGE, thread, bucket, first, last) for bucket in buckets)
         answers = await asyncio.gather(*questions)
-        return [_message(cells, key.thread_id, *row) for cells, rows in answers for row in reversed(rows)]
+        return [message_of(cells, key.thread_id, *row) for cells, rows in answers for row in reversed(rows)]
 
     async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
         """By bisection of the buckets: messages expire from the front."""
@@ -146,7 +146,7 @@ class HistoryReader:
     async def _message_at(self, key: ThreadKey, seq: int) -> ShownMessage | None:
         cells, rows = await self._ask_of(key.learner, _ONE, uuid.UUID(key.thread_id), bucket_of(seq), seq)
         for version, *row in rows:
-            return ShownMessage(_message(cells, key.thread_id, *row), version)
+            return ShownMessage(message_of(cells, key.thread_id, *row), version)
         return None
 
     async def probe(self) -> None:
@@ -188,11 +188,13 @@ def _hold_sealed(rows: list[Any]) -> bool:
     return any(type(value) is bytes and value[:1] == SEALED for row in rows for value in row)
 
 
-def _details(cells: Cells, thread_id: str, title: bytes, metadata: bytes, *rest: Any) -> Details:
+def details_of(cells: Cells, thread_id: str, title: bytes, metadata: bytes, *rest: Any) -> Details:
+    """A thread's details out of its columns, of which the first two are sealed. Raises `CellDamaged`."""
     return Details(cells.open(title, "title", thread_id), cells.open(metadata, "metadata", thread_id), *rest)
 
 
-def _message(cells: Cells, thread_id: str, *row: Any) -> Message:
+def message_of(cells: Cells, thread_id: str, *row: Any) -> Message:
+    """A message out of the columns of `_MESSAGE`. Raises `CellDamaged`."""
     seq, message_id, sender_id, message_type, content, metadata, reply_to, created_at, updated_at, deleted_at = row
     shown = cells.open(content, "content", thread_id, message_id) if content else None
     return Message(

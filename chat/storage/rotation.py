@@ -5,6 +5,7 @@ makes while an epoch ends it wraps under the new one (see `chat.storage.learner_
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from chat.errors import KeyStoreUnfit
@@ -17,27 +18,31 @@ AT_ONCE = 32
 
 
 class Rotated(NamedTuple):
-    """The current epoch, how many keys this run wrapped anew, and the epochs that it destroyed."""
+    """The current epoch, how many keys of learners and of bundles were wrapped anew, and the epochs destroyed."""
 
     epoch: str
     rewrapped: int
+    bundles: int
     destroyed: list[str]
 
 
-async def rotate(tools: KeyTools) -> Rotated:
+async def rotate(tools: KeyTools, rewrap_bundles: Callable[[], Awaitable[int]]) -> Rotated:
     """Finishes a rotation that was broken off; where there is none, does a whole one.
 
-    Raises `KeyStoreUnfit`, `KeyStoreUnavailable` and `StorageUnavailable`; after the last two it may be run again.
+    `rewrap_bundles` wraps every export bundle's key anew under the current epoch, and says how many it were.
+
+    Raises `KeyStoreUnfit`, `KeyStoreUnavailable`, `StorageUnavailable` and `BundleStoreUnavailable`; after the last
+    three it may be run again. No epoch ends before all that it wrapped is wrapped anew.
     """
     if not await _ending(tools, await Epochs.load(tools.connection)):
         await _begin(tools)
     epochs = await Epochs.load(tools.connection)
-    rewrapped, ending = await _rewrap(tools, epochs), await _ending(tools, epochs)
+    rewrapped, bundles, ending = await _rewrap(tools, epochs), await rewrap_bundles(), await _ending(tools, epochs)
     for epoch in ending:
         # In this order: a key that must be there and is not would keep everybody from starting.
         await note_destroyed(tools.connection, epoch)
         await tools.keys.destroy(epoch)
-    return Rotated(str(epochs.current), rewrapped, ending)
+    return Rotated(str(epochs.current), rewrapped, bundles, ending)
 
 
 async def _begin(tools: KeyTools) -> None:

@@ -13,6 +13,11 @@ from chat.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 OURS = ("setup", "worker", "api")
+VOLUMES = {
+    "setup": ["keys:/keys"],
+    "worker": ["keys:/keys:ro", "exports:/exports"],
+    "api": ["keys:/keys:ro", "exports:/exports:ro"],
+}
 SECRET = "0123456789abcdef0123456789abcdef"
 
 Compose = dict[str, Any]
@@ -90,20 +95,22 @@ def test_the_image_is_asked_where_it_listens(dockerfile: str) -> None:
 
 @pytest.mark.parametrize("service", OURS)
 def test_our_processes_have_few_rights(services: Compose, service: str) -> None:
-    """No root, no capabilities, nothing to write to but /tmp (and `setup` the keys), and a bound on memory."""
+    """No root, no capabilities, a bound on memory; to write to but /tmp, `setup` has the keys, a worker exports."""
     options = services[service]
     assert options["read_only"] is True
     assert options["cap_drop"] == ["ALL"]
     assert options["security_opt"] == ["no-new-privileges:true"]
     assert options["mem_limit"]
-    assert options["volumes"] == ["keys:/keys" if service == "setup" else "keys:/keys:ro"]
+    assert options["volumes"] == VOLUMES[service]
 
 
-def test_the_keys_folder_is_its_users_alone(services: Compose, dockerfile: str) -> None:
-    """The image makes the folder that every process is told of, as strict as the service asks for."""
-    folders = {services[service]["environment"]["KEK_FOLDER"] for service in OURS}
-    assert folders == {"/keys"}
-    assert "install --directory --owner 10001 --mode 0700 /keys" in dockerfile
+def test_folders_of_keys_and_exports_are_their_users_alone(services: Compose, dockerfile: str) -> None:
+    """The image makes the folders that every process is told of, as strict as the service asks for."""
+    told = [services[service]["environment"] for service in OURS]
+    assert {one["KEK_FOLDER"] for one in told} == {"/keys"}
+    assert {one["SIGNING_KEY_FILE"] for one in told} == {"/keys/signing.pem"}
+    assert {one["EXPORT_FOLDER"] for one in told} == {"/exports"}
+    assert "install --directory --owner 10001 --mode 0700 /keys /exports" in dockerfile
 
 
 def test_the_image_runs_as_nobody_special(dockerfile: str) -> None:

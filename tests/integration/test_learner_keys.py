@@ -258,7 +258,7 @@ async def test_migrating_makes_one_epoch_for_ever(own: Settings) -> None:
 def test_in_production_the_folder_must_be_there(servers: Addresses, tmp_path: Path) -> None:
     """Somebody has to decide where the keys lie, and who may read them."""
     folder = tmp_path / "keys"
-    with keyspace(servers, message_encryption=False) as settings:
+    with keyspace(servers, message_encryption=False, privacy_enabled=False) as settings:
         production = changed(settings, message_encryption=True, kek_folder=folder).model_copy(
             update={"environment": Environment.PRODUCTION}
         )

@@ -38,7 +38,7 @@ class TracedConnection(Connection):
     async def execute(self, statement: Any, values: Sequence[Any] | None = None) -> list[Any]:
         future = self.session.execute_async(statement, values, trace=True)
         rows = await asyncio.to_thread(lambda: list(future.result()))
-        self.asked.append((statement.query_string, future))
+        self.asked.append((getattr(statement, "query_string", statement), future))
         return rows
 
     async def tombstones(self) -> int:
@@ -150,7 +150,7 @@ async def test_tombstones_would_be_seen(loaded: Settings, traced: TracedConnecti
     connection = await Connection.open(loaded)
     key = ThreadKey(KEY.learner, uid(1, 2))
     history = await CassandraHistory.of(connection, loaded)
-    await history.put_messages(key, [_message(seq) for seq in range(1, 201)])
+    await history.put_messages(key, [_message(seq)._replace(thread_id=key.thread_id) for seq in range(1, 201)])
     await connection.close()
     found = await (await history_of(traced, loaded)).messages(key, 1, 200)
     assert len(found) == 200

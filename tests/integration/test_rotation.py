@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chat.domain.model import FIRST_LIFE, Learner
-from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import BundleStoreUnavailable, KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.envelope import DataKey
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
@@ -40,6 +40,11 @@ async def tools(settings: Settings) -> AsyncIterator[KeyTools]:
     connection = await Connection.open(settings)
     yield await KeyTools.open(connection, settings)
     await connection.close()
+
+
+async def no_bundles() -> int:
+    """For a service without exports."""
+    return 0
 
 
 def learners(number: int) -> list[Learner]:
@@ -77,7 +82,7 @@ async def test_after_it_a_backup_opens_nothing(settings: Settings, tools: KeyToo
     cells = await seal_all(tools, some)
     backup = {one: await wrapped_key(tools, one) for one in some}
     before = (await Epochs.load(tools.connection)).current
-    rotated = await rotate(tools)
+    rotated = await rotate(tools, no_bundles)
     assert (rotated.rewrapped, rotated.destroyed) == (3, [before])
     assert files(settings.kek_folder) == {rotated.epoch}
     assert await readable(settings, tools, cells)
@@ -95,8 +100,8 @@ async def test_what_was_erased_stays_erased(settings: Settings, tools: KeyTools)
     erased, living = learners(2)
     cells = await seal_all(tools, [erased, living])
     await tools.lives.end(tools.subjects.of(erased), FIRST_LIFE.generation)
-    assert (await rotate(tools)).rewrapped == 1
-    assert (await rotate(tools)).rewrapped == 1
+    assert (await rotate(tools, no_bundles)).rewrapped == 1
+    assert (await rotate(tools, no_bundles)).rewrapped == 1
     (kept,) = await tools.lives.read([tools.subjects.of(erased)])
     assert kept is not None
     assert not kept.life.alive
@@ -111,9 +116,9 @@ async def test_more_lives_than_a_page_holds(
     monkeypatch.setattr(lives, "PAGE", 7)
     small = replace(tools, lives=await lives.Lives.open(tools.connection))
     cells = await seal_all(small, learners(7))
-    assert (await rotate(small)).rewrapped == 7
+    assert (await rotate(small, no_bundles)).rewrapped == 7
     cells |= await seal_all(small, learners(16))
-    assert (await rotate(small)).rewrapped == 23
+    assert (await rotate(small, no_bundles)).rewrapped == 23
     assert await readable(settings, tools, cells)
 
 
@@ -161,7 +166,7 @@ async def crashed(tools: KeyTools, calls: int, monkeypatch: pytest.MonkeyPatch) 
         patched.setattr(rotation, "open_epoch", dying(key_epochs.open_epoch, left))
         patched.setattr(rotation, "note_destroyed", dying(key_epochs.note_destroyed, left))
         with suppress(Crash):
-            await rotate(mortal)
+            await rotate(mortal, no_bundles)
             return False
     return True
 
@@ -179,7 +184,7 @@ async def test_broken_off_anywhere_it_is_finished_by_the_next_run(
         assert await seal_all(await KeyTools.open(tools.connection, settings), list(cells)) == cells
         begun = await names(tools) - known
         left = files(settings.kek_folder) & (known | begun)
-        rotated = await rotate(await KeyTools.open(tools.connection, settings))
+        rotated = await rotate(await KeyTools.open(tools.connection, settings), no_bundles)
         # Only where nothing was left to do for it, it is a rotation of its own.
         assert await names(tools) - known == {*begun, rotated.epoch}
         assert (rotated.epoch in begun) == (begun not in (set(), left))
@@ -192,9 +197,9 @@ async def test_broken_off_anywhere_it_is_finished_by_the_next_run(
 async def test_two_rotations_at_once_leave_one_key(settings: Settings, tools: KeyTools) -> None:
     """One of them may be told to come again; nothing is lost."""
     cells = await seal_all(tools, learners(4))
-    ended = await asyncio.gather(*(rotate(tools) for _ in range(3)), return_exceptions=True)
+    ended = await asyncio.gather(*(rotate(tools, no_bundles) for _ in range(3)), return_exceptions=True)
     assert all(not isinstance(one, BaseException) or isinstance(one, KeyStoreUnfit) for one in ended)
-    rotated = await rotate(tools)
+    rotated = await rotate(tools, no_bundles)
     assert files(settings.kek_folder) == {rotated.epoch}
     assert await readable(settings, tools, cells)
 
@@ -212,7 +217,7 @@ async def test_the_service_writes_while_epochs_end(settings: Settings, tools: Ke
 
     writing = [asyncio.create_task(write()) for _ in range(3)]
     for _ in range(6):
-        await rotate(tools)
+        await rotate(tools, no_bundles)
     done.set()
     await asyncio.gather(*writing)
     assert len(cells) > 30
@@ -225,13 +230,32 @@ async def test_a_key_that_was_never_used_gives_way(settings: Settings, tools: Ke
     old = await tools.current()
     whose = tools.life_key(FIRST_LIFE.of(learner))
     late = await tools.wrap(whose, old, bytes(32), 1)
-    await rotate(tools)
+    await rotate(tools, no_bundles)
     assert await tools.lives.begin(whose.subject, FIRST_LIFE, late)
     cells = await seal_all(tools, [learner])
     key = await wrapped_key(tools, learner)
     assert (key.version, key.epoch) == (2, await tools.current())
     assert cells[learner] != DataKey(bytes(32), 1, FIRST_LIFE.of(learner)).seal(learner.learner_id, *PLACE)
     assert await readable(settings, tools, cells)
+
+
+async def test_no_epoch_ends_before_export_bundles_are_wrapped_anew(tools: KeyTools) -> None:
+    """Their store being away, the old key stays; the next run, when it answers, ends the epoch."""
+    before = await tools.current()
+    faults = [BundleStoreUnavailable("away")]
+
+    async def bundles() -> int:
+        if faults:
+            raise faults.pop()
+        assert await tools.keys.has(before), "the key that opens them"
+        assert await tools.current() != before
+        return 3
+
+    with pytest.raises(BundleStoreUnavailable):
+        await rotate(tools, bundles)
+    assert await tools.keys.has(before)
+    assert (await rotate(tools, bundles))[1:] == (0, 3, [before])
+    assert not await tools.keys.has(before)
 
 
 async def test_from_the_command_line(settings: Settings, tools: KeyTools, tmp_path: Path) -> None:
@@ -242,6 +266,6 @@ async def test_from_the_command_line(settings: Settings, tools: KeyTools, tmp_pa
     assert ended.status == 0
     (said,) = ended.lines
     epoch, after = said.pop("epoch"), files(settings.kek_folder)
-    assert said == {"rewrapped": 2, "destroyed": list(before)}
+    assert said == {"rewrapped": 2, "bundles": 0, "destroyed": list(before)}
     assert after == {epoch}
     assert await readable(settings, tools, cells)

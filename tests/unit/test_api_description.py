@@ -39,8 +39,11 @@ GOOD = {
 }
 """A request that shows something, by its path's template."""
 
-PRIVACY = {f"/api/v1/privacy/{path}" for path in ("requests", "requests/{request_id}", "audit")}
-"""Asked with another token: `test_api_privacy.py` does."""
+PRIVACY = {
+    f"/api/v1/privacy/{path}"
+    for path in ("requests", "requests/{request_id}", "audit", "exports/{request_id}", "signing-keys")
+}
+"""Asked with another token: `test_api_privacy.py` and `test_api_exports.py` do."""
 
 
 async def up() -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.rendering import time
 from schemas.timestamps import EARLIEST, LATEST, from_text, to_text
+from schemas.timestamps import quick_text as time
 
 
 @given(st.integers(EARLIEST, LATEST))

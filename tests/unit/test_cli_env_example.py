@@ -16,7 +16,7 @@ def test_the_file_is_what_the_settings_say() -> None:
 
 def test_every_setting_has_one_line() -> None:
     """No setting is missing or there twice."""
-    names = re.findall(r"^#([A-Z_]+)=", env_example(), re.MULTILINE)
+    names = re.findall(r"^#([A-Z0-9_]+)=", env_example(), re.MULTILINE)
     assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
 
 

@@ -1,0 +1,17 @@
+"""The end of bundles that nobody may fetch any more."""
+
+import time
+
+from chat.privacy.export.store import BundleStore
+
+
+async def delete_expired(store: BundleStore, ttl: float, now: float | None = None) -> int:
+    """Deletes every bundle of which nothing was written for `ttl` seconds, finished or given up; how many it were.
+
+    Raises what the store does.
+    """
+    until = (time.time() if now is None else now) - ttl
+    expired = [kept.bundle async for kept in store.bundles() if kept.touched_at <= until]
+    for bundle in expired:
+        await store.delete(bundle)
+    return len(expired)
