@@ -194,6 +194,10 @@ class JobFailed(Permanent):
         self.held = held
 
 
+class ReceiptForged(Permanent):
+    """A receipt that its key did not sign, that was changed, or that does not follow the one before it."""
+
+
 class LeaseLost(Permanent):
     """Another worker has taken a privacy request over: whoever had it before may save nothing more."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chat.domain.authorise import authorise
-from chat.domain.commands import Command, PostMessage
+from chat.domain.commands import Command, FenceLearner, PostMessage
 from chat.domain.partition import learner_key, partition_of
 from chat.domain.principal import Principal
 from chat.domain.validate import validate
@@ -11,7 +11,7 @@ from chat.domain.verdicts import Code, Refused
 from chat.errors import TokenExpired, TokenInvalid
 from chat.tokens import TokenVerifier
 from streams.internal import INTERNAL, ServiceSeal, service_of
-from streams.records import Admitted, Decoded, Identity, Record, Refusal, header
+from streams.records import Admitted, Decoded, Fence, Identity, Record, Refusal, header
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,13 @@ class Gate:
     seal: ServiceSeal
     disabled: frozenset[str] = frozenset()
 
-    def authorise(self, decoded: Decoded) -> Admitted | Refusal:
-        """As `check`, for a command about a thread."""
+    def authorise(self, decoded: Decoded) -> Admitted | Fence | Refusal:
+        """As `check`, for a record of the command log."""
         checked = self.check(decoded)
         if isinstance(checked, Refusal):
             return checked
+        if isinstance(decoded.command, FenceLearner):
+            return Fence(decoded.record, decoded.command)
         if not isinstance(decoded.command, Command):
             return Refusal(decoded.record, decoded.identity, Refused(Code.INVALID, "the record is invalid"))
         return Admitted(decoded.record, decoded.command, checked)

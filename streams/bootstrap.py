@@ -8,15 +8,20 @@ from chat import topics
 from chat.domain.model import FIRST_LIFE, Life
 from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
+from chat.privacy.bounds import bounds
 from chat.privacy.job import Jobs, registry
+from chat.privacy.receipt import SECRET as RECEIPT_SECRET
+from chat.privacy.receipt import ReceiptKey
 from chat.privacy.subject import SECRET, Subjects
 from chat.settings import Settings
 from chat.storage import migrate
+from chat.storage.cassandra_erasure import CassandraLifeRows
 from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.cassandra_store import CassandraStore
 from chat.storage.idle_threads import IdleThreads
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.lives import Lives
+from chat.storage.receipts import CassandraHolds, CassandraReceipts
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
 from chat.tokens import TokenVerifier
@@ -25,8 +30,11 @@ from streams.apply import Judge
 from streams.authorise import Gate
 from streams.content import SealedContent
 from streams.emit import PLAIN, Emitter
+from streams.erasure import Enrolment, Erasure, Fencing
+from streams.event_log import EventLog
 from streams.expire import Expiry
-from streams.exports import export_job
+from streams.exports import bundles_end, export_job
+from streams.fence import Fences
 from streams.intake import Intake, LifeOf
 from streams.internal import SECRET as SEAL_SECRET
 from streams.internal import ServiceSeal
@@ -35,6 +43,7 @@ from streams.lanes import Lanes
 from streams.lease import Lease
 from streams.privacy_way import PrivacyWay
 from streams.publish import Publisher
+from streams.receipts import Receipts
 from streams.runner import Runner
 from streams.waiting import Waiting
 
@@ -64,17 +73,39 @@ async def reach(settings: Settings, waiting: Waiting) -> Servers:
     return Servers(connection, commands.epoch, privacy.epoch, commands.partitions, verifier)
 
 
-MakeJobs = Callable[[Settings, Servers, Waiting], Awaitable[Jobs]]
+MakeJobs = Callable[[Settings, Servers, Waiting, Emitter], Awaitable[Jobs]]
 
 
-async def privacy_jobs(settings: Settings, servers: Servers, waiting: Waiting) -> Jobs:
+async def privacy_jobs(settings: Settings, servers: Servers, waiting: Waiting, emitter: Emitter) -> Jobs:
     """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done.
 
     Raises `SigningKeyUnfit`.
     """
     if not settings.privacy_enabled:
         return registry()
-    return registry(await waiting.until_served(lambda: export_job(settings, servers.connection)))
+    export = await waiting.until_served(lambda: export_job(settings, servers.connection))
+    return registry(export, *await erasure_jobs(settings, servers, waiting, emitter))
+
+
+async def erasure_jobs(
+    settings: Settings, servers: Servers, waiting: Waiting, emitter: Emitter
+) -> tuple[Erasure, Enrolment]:
+    """What ends a learner's lives, and what begins them."""
+    connection = servers.connection
+    secret = await waiting.until_served(lambda: migrate.service_secret(connection, RECEIPT_SECRET))
+    chain = await waiting.until_served(lambda: CassandraReceipts.open(connection))
+    lives = await waiting.until_served(lambda: Lives.open(connection))
+    fencing = Fencing(emitter, await service_seal(servers, waiting))
+    erasure = Erasure(
+        lives=lives,
+        rows=await waiting.until_served(lambda: CassandraLifeRows.open(connection)),
+        holds=await waiting.until_served(lambda: CassandraHolds.open(connection)),
+        said=EventLog(settings),
+        fencing=fencing,
+        receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), settings.message_encryption),
+        end_exports=await waiting.until_served(lambda: bundles_end(settings, connection)),
+    )
+    return erasure, Enrolment(lives, fencing)
 
 
 async def build(
@@ -100,7 +131,16 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PLAIN
     emitter = replace(_emitter(settings, servers, waiting, app), content=content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
-    return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat))
+    fences = await command_fences(servers, waiting, rows)
+    return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat), fences)
+
+
+async def command_fences(servers: Servers, waiting: Waiting, rows: CassandraStore) -> Fences:
+    """How lives end and begin in the command log."""
+    requests = await waiting.until_served(lambda: CassandraRequests.open(servers.connection))
+    lives = await waiting.until_served(lambda: Lives.open(servers.connection))
+    subjects = Subjects(await waiting.until_served(lambda: migrate.service_secret(servers.connection, SECRET)))
+    return Fences(requests, lives, rows, subjects, waiting, servers.epoch)
 
 
 async def service_seal(servers: Servers, waiting: Waiting) -> ServiceSeal:
@@ -123,8 +163,8 @@ async def privacy_way(
     requests = await waiting.until_served(lambda: CassandraRequests.open(servers.connection))
     digest_key = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
     subjects = Subjects(await waiting.until_served(lambda: migrate.service_secret(servers.connection, SECRET)))
-    jobs = await make_jobs(settings, servers, waiting)
     emitter = _emitter(settings, servers, waiting, app)
+    jobs = await make_jobs(settings, servers, waiting, emitter)
     runner = Runner(requests, emitter, waiting, jobs, app.fail)
     app.beside = (runner.run,)
     seal = await service_seal(servers, waiting)

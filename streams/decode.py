@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 
 import schemas
-from chat.domain.commands import TYPES, Command
+from chat.domain.commands import TYPES, Command, FenceLearner
 from chat.domain.privacy_commands import PrivacyCommand
 from streams.records import DeadLetter, Decoded, Identity, Record
 
-Types = Mapping[str, type[Command] | type[PrivacyCommand]]
+Types = Mapping[str, type[Command] | type[FenceLearner] | type[PrivacyCommand]]
 """The commands of a topic by their names."""
 
+_OF_THE_LOG: Types = {**TYPES, FenceLearner.__name__: FenceLearner}
 
-def decode(record: Record, types: Types = TYPES) -> Decoded | DeadLetter:
+
+def decode(record: Record, types: Types = _OF_THE_LOG) -> Decoded | DeadLetter:
     """The command of a record; a dead letter when its type, command, tenant and learner cannot be read."""
     try:
         decoded = schemas.decode_command(record.value or b"")

@@ -6,22 +6,28 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life
+from chat.domain.privacy import Kind
 from chat.errors import Transient
 from chat.metrics import EXPORTS_EXPIRED
 from chat.privacy.export.build import BundleBuilder
 from chat.privacy.export.expiry import delete_expired
 from chat.privacy.export.job import ExportJob
 from chat.privacy.export.signing import SigningKey
-from chat.privacy.export.store import BundleStore
+from chat.privacy.export.store import BundleStore, bundle_id
 from chat.privacy.export.stores import store_of
 from chat.settings import Settings
 from chat.storage.bundle_wrap import bundle_wrap
+from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.export_reads import ExportReader, ExportReads
 from chat.storage.learner_keys import KeyTools, LearnerKeys
+from chat.storage.privacy_store import ListedAt
 from chat.storage.session import Connection
 
 INTERVAL = 900.0
 """Seconds between two looks at what has expired."""
+
+PAGE = 100
+"""Requests of a learner that are read together."""
 
 HOUR_MS = 3_600_000
 HOUR_SECONDS = 3_600.0
@@ -41,6 +47,25 @@ async def export_job(settings: Settings, connection: Connection) -> ExportJob:
         return reader
 
     return ExportJob(builder, reads_of, _life_in(tools), withholds_others=settings.export_withholds_others)
+
+
+async def bundles_end(settings: Settings, connection: Connection) -> Callable[[Learner], Awaitable[int]]:
+    """What deletes every bundle of a learner, and tells how many were asked for.
+
+    An export under way ends by itself: its job looks at the life.
+    """
+    requests, store = await CassandraRequests.open(connection), store_of(settings)
+
+    async def end(learner: Learner) -> int:
+        subject, ended, after = await requests.subject(*learner), 0, None
+        while page := await requests.requests(learner.tenant_id, subject, PAGE, after):
+            for request in (one for one in page if one.kind is Kind.EXPORT):
+                await store.delete(bundle_id(*request.key))
+                ended += 1
+            after = ListedAt(page[-1].requested_at, page[-1].key.request_id)
+        return ended
+
+    return end
 
 
 def _life_in(tools: KeyTools) -> Callable[[Learner], Awaitable[Life]]:

@@ -10,19 +10,20 @@ import hmac
 from chat.domain.principal import Permission, Principal, Role
 from streams.records import Record, header
 
-INTERNAL = frozenset({"ExpireThread"})
+INTERNAL = frozenset({"ExpireThread", "FenceLearner"})
 """Types of records that no token lets anybody send."""
 
 SECRET = "internal_commands"  # noqa: S105 - the name of one
 SERVICE = "service:cleanup"
 """Who did it, as events say."""
 
+_PERMISSIONS = frozenset({Permission.THREADS_DELETE, Permission.PRIVACY_DELETE})
 _SCHEME = b"Service "
 
 
 def service_of(tenant_id: str) -> Principal:
     """The service, at work in one tenant."""
-    return Principal(SERVICE, tenant_id, Role.SERVICE, frozenset({Permission.THREADS_DELETE}), None)
+    return Principal(SERVICE, tenant_id, Role.SERVICE, _PERMISSIONS, None)
 
 
 class ServiceSeal:

@@ -20,10 +20,11 @@ from streams.authorise import Gate
 from streams.chunk import Chunk
 from streams.decode import decode
 from streams.emit import Emitter
+from streams.fence import Fences
 from streams.lease import Lease
 from streams.memory import Memory
 from streams.purge import purge, take_back, take_back_late
-from streams.records import Admitted, DeadLetter, Record, Refusal
+from streams.records import Admitted, DeadLetter, Fence, Record, Refusal
 from streams.store import store
 from streams.waiting import Waiting
 from streams.work import Work
@@ -45,7 +46,7 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CommandWay:
-    """decode → authorise → apply → store → emit."""
+    """decode → authorise → apply → store → emit. Where a fence is among a trip's records: see `streams.fence`."""
 
     gate: Gate
     judge: Judge
@@ -53,11 +54,15 @@ class CommandWay:
     emitter: Emitter
     waiting: Waiting
     lease: Lease
+    fences: Fences
 
     async def go(self, memory: Memory, records: Sequence[Record]) -> None:
-        work = Work()
-        await self.judge.judge(memory, await self._admit(records, work), work)
+        work, fences = Work(), list[Fence]()
+        admitted = await self._admit(records, work, fences)
+        reached = await self.fences.reach(memory, fences, work)
+        await self.judge.judge(memory, admitted, work)
         await self._finish(work)
+        await self.fences.pass_by(reached)
         count(records, work, len(work.events))
 
     async def _finish(self, work: Work) -> None:
@@ -77,19 +82,21 @@ class CommandWay:
         for deletion in work.deletions:
             await purge(self.rows, self.emitter, self.waiting, deletion)
 
-    async def _admit(self, records: Sequence[Record], work: Work) -> list[Admitted]:
+    async def _admit(self, records: Sequence[Record], work: Work, fences: list[Fence]) -> list[Admitted]:
         admitted = []
         for record in records:
             one = await self._admit_one(record)
             if isinstance(one, Admitted):
                 admitted.append(one)
+            elif isinstance(one, Fence):
+                fences.append(one)
             elif isinstance(one, Refusal):
                 work.refusals.append(one)
             else:
                 work.dead_letters.append(one)
         return admitted
 
-    async def _admit_one(self, record: Record) -> Admitted | Refusal | DeadLetter:
+    async def _admit_one(self, record: Record) -> Admitted | Fence | Refusal | DeadLetter:
         decoded = decode(record)
         if isinstance(decoded, DeadLetter):
             return decoded

@@ -91,6 +91,11 @@ class Memory:
         """Keeps what was loaded of a thread; its learner must be here."""
         self._learners[key.learner].threads[key.thread_id] = ThreadMemory(loaded)
 
+    def forget(self, learner: LearnerId) -> None:
+        """Lets go of a life that is over, or of which nothing may be known yet. Never while a chunk is judged."""
+        self._learners.pop(learner, None)
+        self._total -= self._weights.pop(learner, 0)
+
     def settle(self, touched: set[LearnerId]) -> None:
         """Weighs the learners that a chunk touched and lets the least recently used go. Never during a chunk."""
         for learner in touched:

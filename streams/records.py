@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chat.domain.commands import Command
-from chat.domain.model import FIRST_LIFE, Learner, Life, Thread, ThreadKey
+from chat.domain.commands import Command, FenceLearner
+from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life, Thread, ThreadKey
 from chat.domain.principal import Principal
 from chat.domain.privacy_commands import PrivacyCommand
 from chat.domain.verdicts import Refused
@@ -27,7 +27,7 @@ class Decoded(NamedTuple):
     record: Record
     type: str
     identity: Identity
-    command: Command | PrivacyCommand | None
+    command: Command | FenceLearner | PrivacyCommand | None
     complaint: str | None
 
 
@@ -52,6 +52,18 @@ class Admitted:
         """Says which life is the learner's latest."""
         self.life = life
         self.thread = ThreadKey(life.of(self.learner), self.command.thread_id)
+
+
+class Fence(NamedTuple):
+    """Where the service lets a life of a learner end or begin."""
+
+    record: Record
+    command: FenceLearner
+
+    @property
+    def life(self) -> LearnerId:
+        """The life that ends or begins."""
+        return LearnerId(self.command.tenant_id, self.command.learner_id, self.command.generation)
 
 
 class Refusal(NamedTuple):

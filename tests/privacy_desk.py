@@ -10,21 +10,19 @@ import schemas
 from chat.domain.model import FIRST_LIFE, Learner, Life
 from chat.domain.privacy import Kind, Request, RequestKey
 from chat.privacy.job import Job, Save, registry
-from chat.privacy.subject import Subjects
 from chat.storage.memory_privacy import MemoryRequests
 from streams.authorise import Gate
 from streams.emit import Emitter
-from streams.intake import Intake
+from streams.intake import Intake, LifeOf
 from streams.memory import Memory
 from streams.privacy_way import PrivacyWay
 from streams.runner import Runner
 from streams.waiting import Waiting
-from tests.records import PARTITIONS, SEAL, Log, Sent, token, uid, verifier
+from tests.records import PARTITIONS, SEAL, SUBJECTS, Log, Sent, token, uid, verifier
 from tests.wait import until_async
 from tests.way import MemoryPublisher
 
 TOPIC = "chat.privacy.commands"
-SUBJECTS = Subjects(b"s" * 32)
 OFFICER = token(user="officer-1", role="compliance")
 STEPS = ("gather", "pack", "sign", "store")
 LEASE_SECONDS = 15
@@ -151,12 +149,13 @@ class MortalJob:
 
 @dataclass
 class Desk:
-    """One service's requests: what is kept and published outlives its workers."""
+    """One service's requests: what is kept and published outlives its workers. `life_of` may tell lives."""
 
     jobs: Sequence[Job] = ()
     clock: Clock = field(default_factory=Clock)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     lives: dict[Learner, Life] = field(default_factory=dict)
+    life_of: LifeOf | None = None
     disabled: frozenset[str] = frozenset()
     failures: list[BaseException] = field(default_factory=list)
     kept: MemoryRequests = field(init=False)
@@ -216,7 +215,7 @@ class Desk:
 
     def _way(self, calls: Calls) -> PrivacyWay:
         waiting = Waiting()
-        intake = Intake(Mortal(self.kept, calls), self._life_of, waiting, SUBJECTS, b"k" * 32, epoch=1)  # type: ignore[arg-type]
+        intake = Intake(Mortal(self.kept, calls), self.life_of or self._life_of, waiting, SUBJECTS, b"k" * 32, epoch=1)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL, self.disabled)
         return PrivacyWay(gate, intake, self._emitter(calls), waiting, lambda: None)
 

@@ -16,6 +16,7 @@ from chat.errors import JobFailed
 from chat.privacy.job import Jobs, Save, registry
 from chat.settings import Settings, load
 from streams.bootstrap import Servers, build
+from streams.emit import Emitter
 from streams.run import run
 from streams.runner import Runner
 from streams.waiting import Waiting
@@ -54,7 +55,7 @@ def _note(line: str) -> None:
         file.write(line)
 
 
-async def jobs(_settings: Settings, _servers: Servers, _waiting: Waiting) -> Jobs:
+async def jobs(_settings: Settings, _servers: Servers, _waiting: Waiting, _emitter: Emitter) -> Jobs:
     """A job for exports and one for erasures; enrolments have none."""
     return registry(FileJob(Kind.EXPORT), FileJob(Kind.DELETION))
 

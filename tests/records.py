@@ -12,6 +12,7 @@ from typing import Any
 
 import schemas
 from chat.domain.partition import learner_key, partition_of
+from chat.privacy.subject import Subjects
 from chat.settings import Settings
 from chat.tokens import TokenVerifier, make_token
 from streams.internal import INTERNAL, ServiceSeal
@@ -19,6 +20,7 @@ from streams.internal import INTERNAL, ServiceSeal
 SECRET = "a secret of the tests, 32 bytes long at least"
 PARTITIONS = 4
 SEAL = ServiceSeal(b"s" * 32)
+SUBJECTS = Subjects(b"s" * 32)
 NOW = 1_768_473_000_000
 """Broker time of the first record, in milliseconds."""
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 import schemas
 from chat.domain.verdict import Limits
 from chat.storage.memory import MemoryStore
+from chat.storage.memory_privacy import MemoryRequests
 from streams.apply import Judge
 from streams.authorise import Gate
 from streams.emit import Emitter
+from streams.fence import Fences
 from streams.lane import CommandWay
 from streams.lease import Lease
 from streams.memory import Memory
 from streams.publish import Outgoing
 from streams.waiting import Waiting
-from tests.records import PARTITIONS, SEAL, Sent, verifier
+from tests.memory_lives import MemoryLives
+from tests.records import PARTITIONS, SEAL, SUBJECTS, Sent, verifier
 
 
 class MemoryPublisher:
@@ -49,6 +52,11 @@ class World:
     messages_per_thread: int = 1000
     retention: int = 0
     lease: Lease = field(default_factory=lambda: Lease(_is_member))
+    requests: MemoryRequests = field(default_factory=lambda: MemoryRequests(SUBJECTS))
+    lives: MemoryLives = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lives = MemoryLives(self.store, SUBJECTS)
 
     def run(self, records: Sequence[Sent], chunk_size: int = 250) -> None:
         """Takes `records` as a fresh owner would: every partition from its first record on."""
@@ -77,4 +85,5 @@ class World:
         judge = Judge(self.store, waiting, limits, b"k" * 32, epoch=1)
         emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL)
-        return CommandWay(gate, judge, self.store, emitter, waiting, self.lease)
+        fences = Fences(self.requests, self.lives, self.store, SUBJECTS, waiting, epoch=1)
+        return CommandWay(gate, judge, self.store, emitter, waiting, self.lease, fences)

@@ -3,12 +3,16 @@
 import typer
 
 from chat.cli.output import PLAIN
+from chat.cli.privacy_hold import hold
 from chat.cli.privacy_keys import rotate
 from chat.cli.privacy_requests import COMMANDS
+from chat.cli.privacy_verify import verify
 
 app = typer.Typer(
-    help="Export, erase and enrol a learner; what came of it; rotate keys.", no_args_is_help=True, **PLAIN
+    help="Export, erase, enrol, hold a learner; what came of it, what is left; rotate keys.",
+    no_args_is_help=True,
+    **PLAIN,
 )
 
-for command in (*COMMANDS, rotate):
+for command in (*COMMANDS, hold, rotate, verify):
     app.command()(command)

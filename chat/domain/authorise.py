@@ -37,6 +37,7 @@ COMMAND_PERMISSION: Mapping[str, Permission] = {
     "DeleteMessage": _P.MESSAGES_WRITE,
     "MarkRead": _P.MESSAGES_READ,
     "ExpireThread": _P.THREADS_DELETE,  # the service's own: no token is ever asked, see `streams.internal`
+    "FenceLearner": _P.PRIVACY_DELETE,  # as above
     "ExportLearnerData": _P.PRIVACY_EXPORT,
     "DeleteLearnerData": _P.PRIVACY_DELETE,
     "EnrolLearner": _P.PRIVACY_DELETE,

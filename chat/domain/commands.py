@@ -82,6 +82,22 @@ class ExpireThread(Command):
     active_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceLearner:
+    """The service's own, about no thread: where in the log the life `generation` of a learner ends, or begins.
+
+    Which of the two, the privacy request `request_id` says, on whose authority it is there.
+    """
+
+    kind: ClassVar[int] = 9
+
+    command_id: str
+    tenant_id: str
+    learner_id: str
+    request_id: str
+    generation: int
+
+
 TYPES: Mapping[str, type[Command]] = {
     cls.__name__: cls
     for cls in (

@@ -12,11 +12,13 @@ from chat.domain.commands import (
     DeleteThread,
     EditMessage,
     ExpireThread,
+    FenceLearner,
     MarkRead,
     PostMessage,
     UpdateThread,
 )
 from chat.domain.identifiers import is_name, is_uuid
+from chat.domain.model import FIRST_GENERATION
 from chat.domain.privacy_commands import PrivacyCommand
 
 MAX_TITLE = 200
@@ -27,15 +29,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 Complaint = tuple[str, str]
 """A field's name and the rule that it breaks."""
 
+AnyCommand = Command | FenceLearner | PrivacyCommand
 
-def validate(command: Command | PrivacyCommand) -> Complaint | None:
+
+def validate(command: AnyCommand) -> Complaint | None:
     """The first limit that `command` breaks, or None."""
+    if isinstance(command, FenceLearner):
+        return _identity(command) or _uuid(command, "request_id") or _generation(command)
     if isinstance(command, PrivacyCommand):
         return _identity(command) or _uuid(command, "request_id") or _reason(command)
     return _identity(command) or _uuid(command, "thread_id") or _RULES[type(command)](command)
 
 
-def _identity(command: Command | PrivacyCommand) -> Complaint | None:
+def _identity(command: AnyCommand) -> Complaint | None:
     if not is_uuid(command.command_id):
         return "command_id", "must be a UUID in lower-case canonical text"
     for field in ("tenant_id", "learner_id"):
@@ -48,10 +54,14 @@ def _reason(command: PrivacyCommand) -> Complaint | None:
     return None if command.reason in command.reasons else ("reason", "must be one of those that the contract names")
 
 
-def _uuid(command: Command | PrivacyCommand, field: str) -> Complaint | None:
+def _uuid(command: AnyCommand, field: str) -> Complaint | None:
     if is_uuid(getattr(command, field)):
         return None
     return field, "must be a UUID in lower-case canonical text"
+
+
+def _generation(command: FenceLearner) -> Complaint | None:
+    return None if command.generation >= FIRST_GENERATION else ("generation", "must be 1 or more")
 
 
 def _title(title: str | None) -> Complaint | None:

@@ -50,6 +50,9 @@ _SELECT_READERS = """SELECT user_id, thread_id FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ?"""
 _CLAIM = """INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)
     IF NOT EXISTS"""
+# It always says the same, so its time is always the same: written again it changes nothing, and any delete beats it.
+_LIST_CLAIM = """INSERT INTO learner_threads (tenant_id, learner_id, generation, thread_id) VALUES (?, ?, ?, ?)
+    USING TIMESTAMP 1"""
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's datetimes are naive UTC
 _SHARDS = list(range(COMMAND_SHARDS))
 _READS = (
@@ -61,6 +64,7 @@ _READS = (
     _SELECT_MARK,
     _SELECT_IDS,
     _SELECT_READERS,
+    _LIST_CLAIM,
     _CLAIM,
 )
 _FOR_EVER = frozenset({CreateThread.kind, PostMessage.kind})
@@ -143,6 +147,7 @@ class CassandraStore:
 
     async def claim(self, key: ThreadKey) -> bool:
         learner = key.learner
+        await self._connection.execute(self._reads[_LIST_CLAIM], _thread_values(key))
         values = (learner.tenant_id, uuid.UUID(key.thread_id), learner.learner_id, learner.generation)
         row = (await self._connection.execute(self._reads[_CLAIM], values))[0]
         return bool(row.applied) or (row.learner_id, row.generation) == (learner.learner_id, learner.generation)

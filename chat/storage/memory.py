@@ -56,6 +56,7 @@ class MemoryStore:
         self.marks: Table[MarkKey, int] = Table()
         self.listed: Table[ThreadKey, Thread] = Table()
         self.owners: dict[tuple[str, str], LearnerId] = {}
+        self.claimed: dict[LearnerId, set[str]] = {}
 
     async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:
         return {learner: self.lives.get(learner, FIRST_LIFE) for learner in learners}
@@ -92,6 +93,7 @@ class MemoryStore:
         return {one: self.marks[one].value for one in wanted if one in self.marks}
 
     async def claim(self, key: ThreadKey) -> bool:
+        self.claimed.setdefault(key.learner, set()).add(key.thread_id)
         return self.owners.setdefault((key.learner.tenant_id, key.thread_id), key.learner) == key.learner
 
     async def write_messages(

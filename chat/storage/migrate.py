@@ -29,7 +29,7 @@ from chat.storage.migration_lock import MigrationLock
 from chat.storage.session import FAULTS, Connection
 
 FOLDER = Path(__file__).parents[2] / "cassandra" / "migrations"
-SECRETS = ("command_digest", "cursor", "internal_commands", SUBJECT)
+SECRETS = ("command_digest", "cursor", "internal_commands", "receipts", SUBJECT)
 SECRET_BYTES = 32
 AGREEMENT_SECONDS = 60.0
 """How long the nodes may take to agree on a schema."""

@@ -16,7 +16,7 @@ from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.memory_privacy import MemoryRequests
 from chat.storage.privacy_store import Entry, ListedAt, Noted, NotedAt, shard_of
 from chat.storage.session import Connection
-from tests.privacy_desk import SUBJECTS
+from tests.records import SUBJECTS
 from tests.wait import until_async
 
 NOW = int(time.time() * 1000)

@@ -25,7 +25,10 @@ COMMANDS = {
     "DeleteLearnerData": (*IDS, "request_id", "reason"),
     "EnrolLearner": (*IDS, "request_id"),
 }
-INTERNAL = {"ExpireThread": (*IDS, "thread_id", "active_at")}
+INTERNAL = {
+    "ExpireThread": (*IDS, "thread_id", "active_at"),
+    "FenceLearner": (*IDS, "request_id", "generation"),
+}
 REFUSAL = (*IDS, "code", "detail", "event_id", "topic", "partition", "offset", "timestamp")
 EVENT = ("event_id", "event_type", "tenant_id", "learner_id", "timestamp", "command_id", "data")
 THREAD = ("thread_id", "title", "metadata", "created_by", "created_at", "updated_at")

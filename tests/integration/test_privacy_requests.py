@@ -1,67 +1,20 @@
 """Privacy requests through Kafka, a worker, Cassandra, HTTP and the program: asked for, run, shown, over its deaths."""
 
-import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from chat.cli.http import get
 from chat.domain.events import event_id
 from chat.ids import new_id
 from chat.settings import Settings
-from chat.storage.cassandra_privacy import CassandraRequests
-from chat.storage.privacy_store import SHARDS
-from chat.storage.session import Connection
 from tests.api_process import api_processes
-from tests.chat_program import ChatProgram
 from tests.conftest import StartWorker
 from tests.oracle.topics import EVENTS, Reader
+from tests.privacy_house import House
 from tests.privacy_worker import DEATHS, EFFECTS, PROGRAM, STEPS
-from tests.records import PARTITIONS, token
+from tests.records import PARTITIONS
 from tests.wait import until
-from tests.worker import WorkerProcess, environment
-
-OFFICER = token(user="officer-1", role="compliance")
-FINAL = {"completed", "failed", "held"}
-
-
-class House:
-    """The service as a compliance officer sees it."""
-
-    def __init__(self, settings: Settings, folder: Path, address: str) -> None:
-        self.chat = ChatProgram(folder, environment(settings) | {"CHAT_TOKEN": OFFICER})
-        self.settings = settings
-        self._address = address
-
-    def ask(self, command: str, learner: str, *more: str, wait: bool = True) -> dict[str, object]:
-        """Sends a privacy command by the program; the line that it prints."""
-        given = ["privacy", command, "--tenant", "tenant-1", "--learner", learner, *more]
-        ended = self.chat.run(*given, *(["--wait"] if wait else []))
-        assert ended.lines, ended.err
-        return ended.lines[0]
-
-    def shown(self, request_id: object) -> dict[str, object]:
-        """The request over HTTP."""
-        status, body = get(self._address, f"/api/v1/privacy/requests/{request_id}", OFFICER)
-        return dict(body) if status == 200 else {}
-
-    def until_final(self, request_id: object) -> dict[str, object]:
-        """The request once it has ended."""
-        until(lambda: self.shown(request_id).get("state") in FINAL, 60, "the request's end")
-        return self.shown(request_id)
-
-    def unfinished(self) -> int:
-        """How many requests have no end."""
-        return asyncio.run(self._unfinished())
-
-    async def _unfinished(self) -> int:
-        connection = await Connection.open(self.settings)
-        try:
-            requests = await CassandraRequests.open(connection)
-            return sum([len(await requests.unfinished(shard)) for shard in range(SHARDS)])
-        finally:
-            await connection.close()
+from tests.worker import WorkerProcess
 
 
 @pytest.fixture(scope="module")

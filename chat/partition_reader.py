@@ -1,0 +1,71 @@
+"""Reads one partition of a topic from an offset to where it ends now, outside of any group."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from chat.broker import Place, typed
+from chat.errors import Transient
+from chat.kafka import librdkafka
+from chat.settings import Settings
+
+BATCH = 1_000
+SECONDS = 10.0
+_CONFIG = {"group.id": "aivo-chat-reader", "enable.auto.commit": False, "enable.partition.eof": True}
+
+
+class Kept(NamedTuple):
+    """A record as it lies in the log; `value` is None for a Kafka tombstone."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def end_of(settings: Settings, place: Place) -> int:
+    """The offset that the next record will have. Blocks; raises `BrokerUnavailable` or `BrokerRefused`."""
+    consumer = Consumer(librdkafka(settings) | _CONFIG)
+    try:
+        _, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=SECONDS)
+    except KafkaException as error:
+        raise typed(error.args[0]) from error
+    finally:
+        consumer.close()
+    return int(end)
+
+
+def read(settings: Settings, place: Place, first: int = 0) -> Iterator[list[Kept]]:
+    """Batch by batch, what is in a partition from `first` on. Blocks; raises as `end_of` does.
+
+    What waits for a broker that is away waits for ever.
+    """
+    consumer = Consumer(librdkafka(settings) | _CONFIG | {"auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(*place, first)])
+    try:
+        ended = False
+        while not ended:
+            batch = []
+            for message in _next(consumer):
+                error = message.error()
+                if error is None:
+                    batch.append(_kept(message))
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                    ended = True
+                elif not isinstance(fault := typed(error), Transient):
+                    raise fault
+            yield batch
+    finally:
+        consumer.close()
+
+
+def _next(consumer: Consumer) -> list[Message]:
+    """What is there, once something is: `consume` alone would wait for a whole batch."""
+    first = consumer.poll(SECONDS)
+    return [] if first is None else [first, *consumer.consume(BATCH, 0)]
+
+
+def _kept(one: Message) -> Kept:
+    return Kept(one.offset(), one.timestamp()[1], one.key(), one.value(), tuple(one.headers() or ()))

@@ -1,0 +1,135 @@
+"""A service in memory that writes, erases and enrols: its owner takes what comes, its runner runs what is asked."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemas
+from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life
+from chat.domain.partition import partition_of
+from chat.privacy.bounds import Bounds
+from chat.privacy.receipt import ReceiptKey
+from streams.emit import Emitter
+from streams.erasure import Enrolment, Erasure, Fencing
+from streams.memory import Memory
+from streams.receipts import Receipts
+from tests.erasing import MemoryChain, MemoryHolds, MemoryRows, Published
+from tests.privacy_desk import Desk, PrivacyLog
+from tests.records import PARTITIONS, SEAL, Log, token, uid
+from tests.way import World
+
+ERASED, CONTROL = Learner("tenant-1", "learner-1"), Learner("tenant-1", "learner-2")
+LIFE = LearnerId(*ERASED, 1)
+KEY = ReceiptKey(b"r" * 32)
+ADMIN = token(user="admin-1", role="admin")
+
+
+@dataclass
+class Service:
+    """A command log with its way, and privacy requests that are run beside it."""
+
+    world: World = field(default_factory=World)
+    log: Log = field(default_factory=Log)
+    asked: PrivacyLog = field(default_factory=PrivacyLog)
+    chain: MemoryChain = field(default_factory=MemoryChain)
+    holds: MemoryHolds = field(default_factory=MemoryHolds)
+    exports_ended: list[Learner] = field(default_factory=list)
+    desk: Desk = field(init=False)
+    _fences: int = 0
+    _memories: dict[int, Memory] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        emitter = Emitter(self.world.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
+        fencing, lives = Fencing(emitter, SEAL), self.world.lives
+        receipts = Receipts(self.chain, KEY, Bounds(1, 2, 3), encrypted=True)
+        said = Published(self.world.publisher)
+        job = Erasure(lives, MemoryRows(self.world.store), self.holds, said, fencing, receipts, self._end_exports)
+        self.desk = Desk([job, Enrolment(lives, fencing)], publisher=self.world.publisher, life_of=self._life_of)
+        self.world.requests = self.desk.kept
+
+    async def _life_of(self, subject: bytes) -> Life:
+        (kept,) = await self.world.lives.read([subject])
+        return kept.life if kept else FIRST_LIFE
+
+    async def _end_exports(self, learner: Learner) -> int:
+        self.exports_ended.append(learner)
+        return 2
+
+    async def write(self, learner: Learner, first: int) -> None:
+        """A thread with two posts, an edit and a mark, and a thread that was deleted."""
+        whose = learner._asdict()
+        for number, deleted in ((first, False), (first + 10, True)):
+            thread = {"thread_id": uid(1, number), **whose}
+            new = {"message_id": uid(2, number), "content": f"word-{number}"}
+            self.log.send("CreateThread", command_id=uid(3, number), title="Fractions", **thread)
+            self.log.send("PostMessage", command_id=uid(3, number + 1), **new, **thread)
+            self.log.send("MarkRead", command_id=uid(3, number + 2), seq=1, **thread)
+            if deleted:
+                self.log.send("DeleteThread", ADMIN, command_id=uid(3, number + 3), **thread)
+        await self.pump()
+
+    async def pump(self) -> None:
+        """Lets the owner take what is new in the log, fences too."""
+        self._append_fences()
+        way = self.world._way()
+        for partition in range(PARTITIONS):
+            mine = [one for one in self.log.records if one.partition == partition][self._taken(partition) :]
+            if mine:
+                await way.go(self._memories.setdefault(partition, Memory()), mine)
+                self._done[partition] = self._taken(partition) + len(mine)
+
+    _done: dict[int, int] = field(default_factory=dict)
+
+    def _taken(self, partition: int) -> int:
+        return self._done.get(partition, 0)
+
+    def _append_fences(self) -> None:
+        sent = self.world.publisher.records("chat.commands")
+        for one in sent[self._fences :]:
+            partition = partition_of(one.key or b"", PARTITIONS)
+            self.log.append(one.value, one.key, partition, tuple(one.headers))
+        self._fences = len(sent)
+
+    async def beside(self, work: Any) -> None:
+        """Does `work` while the owner takes what comes."""
+        pumping = asyncio.create_task(self._pump_on())
+        try:
+            await work
+        finally:
+            pumping.cancel()
+            await asyncio.wait({pumping})
+
+    async def _pump_on(self) -> None:
+        while True:
+            await self.pump()
+            await asyncio.sleep(0.001)
+
+    async def ask(self, record_type: str, number: int) -> None:
+        """Asks for something for the erased learner, and lets it be accepted."""
+        await self.desk.take([self.asked.ask(record_type, number)])
+
+    async def erase(self, number: int = 1) -> None:
+        """A whole erasure."""
+        await self.ask("DeleteLearnerData", number)
+        await self.beside(self.desk.run())
+
+    def left(self) -> list[Any]:
+        """Every row of the erased learner's first life."""
+        store = self.world.store
+        keys = [key for key, _ in (*store.messages, *store.seqs, *store.marks)]
+        rows = [key for key in (*keys, *store.threads, *store.listed) if key.learner == LIFE]
+        owners = [one for one in store.owners.values() if one == LIFE]
+        return [*rows, *owners, *(one for one, _ in store.commands if one == LIFE), *store.claimed.get(LIFE, ())]
+
+    def loud(self, learner: Learner) -> set[str]:
+        """The keys of a learner whose last record on the events is no tombstone."""
+        prefix = "/".join(learner)
+        last = {(one.key or b"").decode(): one.value for one in self.world.publisher.records("chat.events")}
+        keys = {key for key, value in last.items() if value is not None and key.startswith(f"{prefix}/")}
+        return {key for key in keys if not key.startswith(f"{prefix}/privacy/")}
+
+    def copy(self, learner: Learner) -> Any:
+        """All rows of a learner."""
+        store = self.world.store
+        tables = (store.messages, store.seqs, store.marks, store.threads, store.listed, store.commands)
+        return [{key: row for key, row in table.items() if list(learner)[1] in str(key)} for table in tables]

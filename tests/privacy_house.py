@@ -1,0 +1,55 @@
+"""The service with its program and its API, for tests of privacy requests."""
+
+import asyncio
+from pathlib import Path
+
+from chat.cli.http import get
+from chat.settings import Settings
+from chat.storage.cassandra_privacy import CassandraRequests
+from chat.storage.privacy_store import SHARDS
+from chat.storage.session import Connection
+from tests.chat_program import ChatProgram
+from tests.records import token
+from tests.wait import until
+from tests.worker import environment
+
+OFFICER = token(user="officer-1", role="compliance")
+FINAL = {"completed", "failed", "held"}
+
+
+class House:
+    """The service as a compliance officer sees it."""
+
+    def __init__(self, settings: Settings, folder: Path, address: str) -> None:
+        self.chat = ChatProgram(folder, environment(settings) | {"CHAT_TOKEN": OFFICER})
+        self.settings = settings
+        self.address = address
+
+    def ask(self, command: str, learner: str, *more: str, wait: bool = True) -> dict[str, object]:
+        """Sends a privacy command by the program; the line that it prints."""
+        given = ["privacy", command, "--tenant", "tenant-1", "--learner", learner, *more]
+        ended = self.chat.run(*given, *(["--wait"] if wait else []))
+        assert ended.lines, ended.err
+        return ended.lines[0]
+
+    def shown(self, request_id: object) -> dict[str, object]:
+        """The request over HTTP."""
+        status, body = get(self.address, f"/api/v1/privacy/requests/{request_id}", OFFICER)
+        return dict(body) if status == 200 else {}
+
+    def until_final(self, request_id: object) -> dict[str, object]:
+        """The request once it has ended."""
+        until(lambda: self.shown(request_id).get("state") in FINAL, 60, "the request's end")
+        return self.shown(request_id)
+
+    def unfinished(self) -> int:
+        """How many requests have no end."""
+        return asyncio.run(self._unfinished())
+
+    async def _unfinished(self) -> int:
+        connection = await Connection.open(self.settings)
+        try:
+            requests = await CassandraRequests.open(connection)
+            return sum([len(await requests.unfinished(shard)) for shard in range(SHARDS)])
+        finally:
+            await connection.close()

@@ -1,0 +1,197 @@
+"""An erasure over memory: what it removes, what it leaves, and that no death of a worker changes what comes of it."""
+
+import asyncio
+import json
+
+import pytest
+
+from chat.domain.model import LearnerId, Message, ThreadKey
+from chat.domain.privacy import State
+from chat.privacy.receipt import verify, verify_chain
+from chat.storage import learner_keys
+from chat.storage.writes import MessageWrite
+from streams import erasure
+from streams.erasure import STEPS, Erasure
+from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service
+from tests.privacy_desk import LEASE_SECONDS, Calls
+from tests.records import SUBJECTS, uid
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "PAUSE", 0.001)
+    monkeypatch.setattr(learner_keys, "KEPT_SECONDS", 0.01)
+
+
+async def _served() -> Service:
+    service = Service()
+    await service.write(ERASED, 100)
+    await service.write(CONTROL, 200)
+    return service
+
+
+async def test_nothing_is_left_of_the_erased_and_all_of_the_other() -> None:
+    """No row, no loud key, no owner of a thread id, which stays taken."""
+    service = await _served()
+    before, loud = service.copy(CONTROL), service.loud(CONTROL)
+    assert service.left()
+    assert service.loud(ERASED)
+    await service.erase()
+    assert (service.left(), service.loud(ERASED)) == ([], set())
+    assert (service.copy(CONTROL), service.loud(CONTROL)) == (before, loud)
+    assert service.exports_ended == [ERASED]
+    assert set(service.world.store.owners) == {("tenant-1", uid(1, one)) for one in (100, 110, 200, 210)}
+    assert service.desk.event_types()[-1] == "CHAT_PRIVACY_DELETION_COMPLETED"
+
+
+async def test_the_receipt_says_what_was_done_and_when() -> None:
+    """Signed, chained to the one before it, without an id of the learner."""
+    service = await _served()
+    await service.erase()
+    await service.ask("EnrolLearner", 2)
+    await service.beside(service.desk.run())
+    await service.write(ERASED, 300)
+    await service.erase(3)
+    documents = [one.document for one in service.chain.links["tenant-1"]]
+    verify_chain(documents, KEY.jwk)
+    bodies = [verify(one, KEY.jwk) for one in documents]
+    assert [one["generation"] for one in bodies] == [1, 2]
+    assert [one["number"] for one in bodies] == [1, 2]
+    assert documents[0] == service.desk.request(1).receipt
+    assert bodies[0]["counts"] == {
+        "threads": 2, "messages": 1, "marks": 1, "commands": 7, "bundles": 2, "tombstones": 4
+    }  # fmt: skip
+    assert bodies[0]["subject"] == SUBJECTS.of(ERASED).hex()
+    assert list(bodies[0]["steps"]) == sorted(STEPS[:-1])
+    assert "learner-1" not in documents[0]
+
+
+async def test_what_an_owner_says_and_writes_late_is_swept() -> None:
+    """Words behind the tombstones, and rows of a thread that no list knows: the second sweep finds both."""
+    service = await _served()
+    stray = ThreadKey(LIFE, uid(1, 999))
+    rows = service.desk.jobs[0].rows  # type: ignore[attr-defined]
+    purge = rows.purge_learner
+
+    async def woken(learner: LearnerId) -> None:
+        await purge(learner)
+        rows.purge_learner = purge
+        late = Message(uid(2, 999), stray.thread_id, 1, "u", "late", "text", None, "{}", 1, 1)
+        await service.world.store.write_messages([MessageWrite(stray, late, 5)], [])
+        key = f"tenant-1/learner-1/{stray.thread_id}/{uid(2, 999)}".encode()
+        said = service.world.publisher.records("chat.events")[0]._replace(key=key)
+        await service.world.publisher.publish("chat.events", _partition(service), [said])
+
+    rows.purge_learner = woken
+    await service.erase()
+    assert (service.left(), service.loud(ERASED)) == ([], set())
+    assert rows.purge_learner == purge
+
+
+def _partition(service: Service) -> int:
+    return service.desk.request(1).partition
+
+
+async def test_late_and_replayed_commands_are_refused() -> None:
+    """Behind the erasure, and the whole log read again from its beginning by a fresh owner."""
+    service = await _served()
+    await service.erase()
+    service.log.send("CreateThread", command_id=uid(3, 500), thread_id=uid(1, 500), title="late")
+    await service.pump()
+    assert service.world.codes() == ["learner_erased"]
+    await service.world.go(service.log.records)
+    assert set(service.world.codes()) == {"learner_erased"}
+    assert (service.left(), service.loud(ERASED)) == ([], set())
+
+
+async def test_an_enrolment_begins_a_life_that_knows_nothing() -> None:
+    """Thread ids stay taken, message and command ids are free; the erased stays erased when all is read again."""
+    service = await _served()
+    await service.erase()
+    await service.ask("EnrolLearner", 2)
+    await service.beside(service.desk.run())
+    assert json.loads(service.desk.request(2).receipt) == {"generation": 2}
+    for number in (100, 600):
+        service.log.send("CreateThread", command_id=uid(3, number), thread_id=uid(1, number), title="new")
+    await service.pump()
+    assert service.world.codes() == ["thread_exists"]
+    await service.world.go(service.log.records)
+    assert service.left() == []
+    assert service.loud(ERASED) == {f"tenant-1/learner-1/{uid(1, 600)}"}
+
+
+async def test_a_second_enrolment_fails() -> None:
+    """Both were accepted while the learner was erased; the second finds it alive, and its command is refused."""
+    service = await _served()
+    await service.erase()
+    await service.ask("EnrolLearner", 2)
+    await service.ask("EnrolLearner", 3)
+    await service.beside(service.desk.run())
+    assert [service.desk.request(one).state for one in (2, 3)] == [State.COMPLETED, State.FAILED]
+    assert service.desk.request(3).reason_code == "not_erased"
+
+
+async def test_a_second_erasure_fails_and_does_nothing() -> None:
+    """Both were accepted before the first was run: there is one receipt."""
+    service = await _served()
+    await service.ask("DeleteLearnerData", 1)
+    await service.ask("DeleteLearnerData", 2)
+    await service.beside(service.desk.run())
+    assert [service.desk.request(one).state for one in (1, 2)] == [State.COMPLETED, State.FAILED]
+    assert service.desk.request(2).reason_code == "learner_erased"
+    assert len(service.chain.links["tenant-1"]) == 1
+
+
+async def test_a_held_learner_is_left_alone() -> None:
+    """The request ends `held`, with its event and its line of the audit; released, another one is done."""
+    service = await _served()
+    before = service.copy(ERASED)
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.erase()
+    assert (service.desk.request(1).state, service.desk.request(1).reason_code) == (State.HELD, "legal_hold")
+    assert service.desk.audit()[-1][:2] == ("held", "legal_hold")
+    assert service.copy(ERASED) == before
+    await service.holds.release(SUBJECTS.of(ERASED))
+    await service.erase(2)
+    assert service.left() == []
+
+
+async def test_without_an_owner_it_waits() -> None:
+    """Nothing is removed before the fence was passed."""
+    service = await _served()
+    service.desk.jobs = [
+        Erasure(**{name: getattr(service.desk.jobs[0], name) for name in Erasure.__slots__} | {"patience": 0.01})
+    ]
+    before = service.copy(ERASED)
+    await service.ask("DeleteLearnerData", 1)
+    await service.desk.look_once(Calls())
+    request = service.desk.request(1)
+    assert (request.state, request.reason_code, request.step) == (State.WAITING, "kafka", "fence")
+    assert service.copy(ERASED) == before
+
+
+def _deaths() -> list[tuple[int, bool]]:
+    async def whole() -> int:
+        service, calls = await _served(), Calls()
+        await service.ask("DeleteLearnerData", 1)
+        await service.beside(service.desk.look_once(calls))
+        assert calls.names.count("do") == len(STEPS)
+        return len(calls.names)
+
+    return [(at, before) for at in range(1, asyncio.run(whole()) + 1) for before in (True, False)]
+
+
+@pytest.mark.parametrize(("at", "before"), _deaths())
+async def test_a_death_anywhere_changes_nothing(at: int, before: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Around every step, save and word: one end, one receipt, of the same counts, and nothing left."""
+    service = await _served()
+    await service.ask("DeleteLearnerData", 1)
+    await service.beside(service.desk.look_once(Calls(at, before)))
+    service.desk.clock.now += LEASE_SECONDS + 1
+    await service.beside(service.desk.run())
+    (link,) = service.chain.links["tenant-1"]
+    assert service.desk.request(1).receipt == link.document
+    assert verify(link.document, KEY.jwk)["counts"]["tombstones"] == 4
+    assert (service.left(), service.loud(ERASED)) == ([], set())
+    ends = {one.fields["event_id"] for one in service.desk.events() if one.type.endswith("DELETION_COMPLETED")}
+    assert len(ends) == 1
