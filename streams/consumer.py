@@ -70,7 +70,11 @@ class ChunkThread(AIOKafkaConsumerThread):
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - aiokafka has no other door
         if coordinator.generation == OffsetCommitRequest.DEFAULT_GENERATION_ID:
             return False  # it is about to join; asking now would disturb that
-        return bool(await coordinator._do_heartbeat())  # noqa: SLF001 - as above
+        try:
+            return bool(await coordinator._do_heartbeat())  # noqa: SLF001 - as above
+        except KafkaError as error:  # such as a coordinator that is still loading its groups
+            _log.warning("heartbeat_failed", reason=type(error).__name__)
+            return False
 
     async def bounds(self, tps: Iterable[TP]) -> dict[TP, tuple[int | None, int, int]]:
         """For each partition: committed offset or None, first offset in the log, next offset of the log."""
