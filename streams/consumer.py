@@ -217,9 +217,7 @@ class ChunkConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stops the flow, lets what is under way finish, commits it, and only then lets the partitions go."""
         REBALANCES.inc()
-        self.stop_flow()
-        await self.quiesce()
-        await self.commit()
+        await self.hand_over()
         self.outstanding.drop(self.outstanding.partitions() | revoked)
         await self.app.lanes.stop()
         self._next.clear()
@@ -229,6 +227,15 @@ class ChunkConsumer(Consumer):
         """Begins with a clean slate; reading starts after `perform_seek`."""
         ASSIGNED.set(len(assigned))
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def hand_over(self) -> None:
+        """Stops the flow, lets what is under way finish, and commits it."""
+        self.stop_flow()
+        await self.quiesce()
+        # Faust lets one commit run at a time: who comes second waits for the first, which lacks what was acknowledged
+        # since, and is told False.
+        if not await self.commit():
+            await self.commit()
 
     async def quiesce(self) -> None:
         """Waits up to `QUIESCE` seconds until nothing is under way."""

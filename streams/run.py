@@ -102,7 +102,6 @@ async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
 
 async def _leave(app: WorkerApp) -> None:
     """Finishes what is under way, commits it, and leaves the group."""
-    app.consumer.stop_flow()
-    await app.consumer.quiesce()
+    await app.consumer.hand_over()
     await app.lanes.stop()
     await app.stop()
