@@ -75,6 +75,7 @@ async def _write_thread(store: CassandraStore, key: ThreadKey, number: int, mess
         )
         for seq in range(1, messages + 1)
     ]
+    await store.write_messages(rows[:1], [])  # alone, as in a lane: it makes the learner's key
     for start in range(0, messages, 2_000):
         blocks = range(start, min(start + 2_000, messages), 100)
         await asyncio.gather(*(store.write_messages(rows[one : one + 100], []) for one in blocks))
