@@ -3,6 +3,7 @@
 The contract names no permission for reading them: whoever may export or erase may see what came of it.
 """
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -37,8 +38,9 @@ async def list_requests(
     found = await side.requests.requests(caller.tenant_id, subject, limit + 1, after)
     last = found[limit - 1] if len(found) > limit else None
     next_cursor = await side.cursors.seal(listing, (last.requested_at, last.key.request_id)) if last else None
-    items = [render(one, await side.requests.audit_of(one)) for one in found[:limit]]
-    return Json({"items": items, "next_cursor": next_cursor})
+    shown = found[:limit]
+    audits = await asyncio.gather(*map(side.requests.audit_of, shown))
+    return Json({"items": [*map(render, shown, audits)], "next_cursor": next_cursor})
 
 
 @router.get("/requests/{request_id}", response_class=Json, responses=conditional(PrivacyRequest))
