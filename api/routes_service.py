@@ -37,7 +37,7 @@ def features(settings: Settings) -> dict[str, bool]:
         "privacy": False,
         "privacy_export": settings.privacy_enabled,
         "message_encryption": settings.message_encryption,
-        "content_moderation": False,
+        "content_moderation": settings.content_moderation,
         "streaming": False,
     }
 

@@ -116,6 +116,15 @@ class CellDamaged(Permanent):
     exit_code = 70
 
 
+# Moderation
+
+
+class ModerationUnfit(Permanent):
+    """The rules of moderation cannot be read, or are not those that content was judged by before."""
+
+    exit_code = 78
+
+
 # Exports
 
 

@@ -30,6 +30,10 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+FILES = ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "vault_cacert", "moderation_file")
+"""Those that need not be named; an empty value names none."""
+
+
 class Settings(BaseSettings):
     """Every setting with its default. Field names are the environment variables in lower case."""
 
@@ -125,6 +129,7 @@ class Settings(BaseSettings):
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")
+    moderation_file: Path | None = Field(None, description="rules of CONTENT_MODERATION, by version, as JSON")
     automatic_cleanup: bool = Field(default=True, description="delete threads whose messages have all expired")
     message_retention_days: int = Field(365, ge=1, le=MAX_RETENTION_DAYS, description="of messages and of chat.events")
     message_retention_days_by_tenant: Annotated[dict[str, RetentionDays], NoDecode] = Field(
@@ -149,6 +154,11 @@ class Settings(BaseSettings):
         except json.JSONDecodeError as error:
             raise ValueError('must be a JSON object, like {"datacenter1": 3}') from error
 
+    @field_validator(*FILES, mode="before")
+    @classmethod
+    def _no_file(cls, value: Any) -> Any:
+        return value or None
+
     @model_validator(mode="before")
     @classmethod
     def _made_up(cls, values: Any) -> Any:
@@ -166,6 +176,12 @@ class Settings(BaseSettings):
         wrong = set(self.algorithms) - (ASYMMETRIC if self.jwt_jwks_url else {"HS256"})
         if wrong:
             raise ValueError(f"JWT_ALGORITHMS: {', '.join(sorted(wrong))} does not fit the kind of key that is set")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_of_moderation(self) -> Self:
+        if self.content_moderation and self.moderation_file is None:
+            raise ValueError("MODERATION_FILE: must be set with CONTENT_MODERATION=true")
         return self
 
     @model_validator(mode="after")

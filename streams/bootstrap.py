@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 import schemas
 from chat import topics
 from chat.domain.model import FIRST_LIFE, Life
+from chat.domain.moderation import Moderate, keep
 from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
+from chat.moderation.moderator import Moderator
+from chat.moderation.rules import read_rules
 from chat.privacy.bounds import bounds
 from chat.privacy.job import Jobs, registry
 from chat.privacy.receipt import SECRET as RECEIPT_SECRET
@@ -21,6 +24,7 @@ from chat.storage.cassandra_store import CassandraStore
 from chat.storage.idle_threads import IdleThreads
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.lives import Lives
+from chat.storage.moderation_versions import hold
 from chat.storage.receipts import CassandraHolds, CassandraReceipts
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
@@ -126,13 +130,22 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     keys = await waiting.until_served(lambda: LearnerKeys.open(servers.connection, settings, writes=True))
     rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, keys, settings.retention_seconds))
     secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))
-    limits = Limits(settings.max_messages_per_thread, settings.retention_seconds)
+    moderate = await waiting.until_served(lambda: moderation(settings, servers.connection))
+    limits = Limits(settings.max_messages_per_thread, settings.retention_seconds, moderate)
     judge = Judge(rows, waiting, limits, secret, servers.epoch)
     content = SealedContent(keys, waiting) if settings.event_content == "sealed" else PLAIN
     emitter = replace(_emitter(settings, servers, waiting, app), content=content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
     fences = await command_fences(servers, waiting, rows)
     return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat), fences)
+
+
+async def moderation(settings: Settings, connection: Connection) -> Moderate:
+    """Who judges content. Raises `ModerationUnfit`, and `StorageUnavailable` while its versions cannot be had."""
+    if not settings.content_moderation or settings.moderation_file is None:
+        return keep
+    versions = read_rules(settings.moderation_file).versions
+    return Moderator(list(zip(await hold(connection, versions), versions, strict=True)))
 
 
 async def command_fences(servers: Servers, waiting: Waiting, rows: CassandraStore) -> Fences:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import schemas
+from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
 from streams.content import Content, PlainContent, Said
@@ -82,7 +83,8 @@ class Emitter:
     def _event(self, record: Record, said: Said) -> Outgoing:
         event = said.event
         value = schemas.encode(event.type, event.fields, self.format)
-        return Outgoing(event.key.encode(), value, record.timestamp, [*continued(record), *said.headers])
+        flag = [(FLAGGED, b"true")] if event.flagged else []
+        return Outgoing(event.key.encode(), value, record.timestamp, [*continued(record), *said.headers, *flag])
 
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record

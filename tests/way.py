@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import schemas
+from chat.domain.moderation import Moderate, keep
 from chat.domain.verdict import Limits
 from chat.storage.memory import MemoryStore
 from chat.storage.memory_privacy import MemoryRequests
@@ -51,6 +52,7 @@ class World:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     messages_per_thread: int = 1000
     retention: int = 0
+    moderate: Moderate = keep
     lease: Lease = field(default_factory=lambda: Lease(_is_member))
     requests: MemoryRequests = field(default_factory=lambda: MemoryRequests(SUBJECTS))
     lives: MemoryLives = field(init=False)
@@ -81,7 +83,7 @@ class World:
 
     def _way(self) -> CommandWay:
         waiting = Waiting()
-        limits = Limits(self.messages_per_thread, lambda _tenant: self.retention)
+        limits = Limits(self.messages_per_thread, lambda _tenant: self.retention, self.moderate)
         judge = Judge(self.store, waiting, limits, b"k" * 32, epoch=1)
         emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL)

@@ -15,6 +15,7 @@ import schemas
 from chat.broker import Place, broker, typed
 from chat.cli.output import PLAIN, AsJsonLines, json_line
 from chat.cli.start import start
+from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.errors import TopicMismatch, Transient
 from chat.kafka import librdkafka
@@ -106,13 +107,15 @@ def _is_of(key: bytes | None, tenant: str, learner: str) -> bool:
 
 def _shown(message: Message) -> dict[str, Any]:
     key = message.key()
-    record = {
+    record: dict[str, Any] = {
         "topic": message.topic(),
         "partition": message.partition(),
         "offset": message.offset(),
         "key": None if key is None else key.decode(errors="replace"),
     }
     headers = {name: value.decode(errors="replace") for name, value in message.headers() or ()}
+    if FLAGGED in headers:
+        record["flagged"] = True
     return _content(message.value()) | _dead_letter(headers) | {"record": record}
 
 

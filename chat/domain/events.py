@@ -12,6 +12,9 @@ from chat.domain.privacy import Kind, Request, State
 NAMESPACE = uuid.UUID("8d5b6a52-0c0b-5d5e-9f43-6f1f0c1b7a10")
 """Namespace of the event ids. Fixed for life: consumers drop repeats by the ids made with it."""
 
+FLAGGED = "flagged"
+"""The header of an event whose content somebody should look at: readers find it without decoding a value."""
+
 EVENT_OF_COMMAND: Mapping[str, str] = {
     "CreateThread": "CHAT_THREAD_CREATED",
     "UpdateThread": "CHAT_THREAD_UPDATED",
@@ -38,11 +41,14 @@ PRIVACY_EVENTS: Mapping[tuple[Kind, State], str] = {
 
 
 class Event(NamedTuple):
-    """`type` and `key` as the contract has them; `fields` is the whole record, `timestamp` in milliseconds."""
+    """`type` and `key` as the contract has them; `fields` is the whole record, `timestamp` in milliseconds; `flagged`:
+    its content is such that somebody should look at it.
+    """
 
     type: str
     key: str
     fields: dict[str, Any]
+    flagged: bool = False
 
 
 def event_id(tenant_id: str, learner_id: str, command_id: str, event_type: str) -> str:

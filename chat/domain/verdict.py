@@ -6,6 +6,7 @@ from typing import NamedTuple
 from chat.domain.commands import Command
 from chat.domain.events import Event
 from chat.domain.model import FIRST_LIFE, Life, Message, Thread
+from chat.domain.moderation import Moderate, keep
 from chat.domain.verdicts import Refused
 
 
@@ -30,10 +31,13 @@ class At(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What of a verdict is the operator's choice. 0 messages: no limit; `retention` gives a tenant's seconds."""
+    """What of a verdict is the operator's choice. 0 messages: no limit; `retention` gives a tenant's seconds;
+    `moderate` judges content.
+    """
 
     messages_per_thread: int
     retention: Callable[[str], int]
+    moderate: Moderate = keep
 
 
 class Given(NamedTuple):
