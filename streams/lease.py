@@ -13,6 +13,9 @@ from chat.errors import BrokerUnavailable
 FRESH_SECONDS = 4.0
 """How long an answer counts: less than half of the session timeout, so that what follows has time to be sent."""
 
+RENEW_SECONDS = FRESH_SECONDS / 2
+"""Asked again after this time, so that an answer still counts when what was said after it has been heard."""
+
 _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine is suspended, where the system has such a clock."""
 
@@ -33,16 +36,19 @@ class Lease:
     @property
     def is_fresh(self) -> bool:
         """Whether the last answer still counts."""
-        return self._clock() - self._confirmed < FRESH_SECONDS
+        return self._age() < FRESH_SECONDS
 
     async def confirm(self) -> None:
         """Returns where the worker owned its partitions until now. Raises `BrokerUnavailable` where nobody says so.
 
         Then either the coordinator answers later, or a rebalance takes the partitions away.
         """
-        if self.is_fresh:
+        if self._age() < RENEW_SECONDS:
             return
         asked = self._clock()
         if not await self._heartbeat():
             raise BrokerUnavailable("the group does not say that this worker is a member")
         self._confirmed = asked
+
+    def _age(self) -> float:
+        return self._clock() - self._confirmed

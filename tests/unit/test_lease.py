@@ -3,7 +3,7 @@
 import pytest
 
 from chat.errors import BrokerUnavailable
-from streams.lease import FRESH_SECONDS, Lease
+from streams.lease import FRESH_SECONDS, RENEW_SECONDS, Lease
 
 
 class Coordinator:
@@ -34,6 +34,18 @@ async def test_a_fresh_answer_is_not_asked_for_again() -> None:
     group.now += FRESH_SECONDS
     await lease.confirm()
     assert group.asked == 2
+
+
+async def test_who_may_speak_has_time_to_be_heard() -> None:
+    """However old the answer is that lets one speak, it counts for some time yet."""
+    group = Coordinator()
+    lease = group.lease()
+    await lease.confirm()
+    for _ in range(30):
+        group.now += 0.3
+        await lease.confirm()
+        group.now += FRESH_SECONDS - RENEW_SECONDS - 0.01
+        assert lease.is_fresh
 
 
 async def test_a_member_that_slept_and_was_given_up_may_not_speak() -> None:
