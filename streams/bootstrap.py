@@ -206,4 +206,5 @@ def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:
 
 def _emitter(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Emitter:
     publisher = Publisher(lambda: app.producer, waiting)
-    return Emitter(publisher, schemas.Format(settings.event_format), servers.partitions)
+    form = schemas.Format(settings.event_format)
+    return Emitter(publisher, form, servers.partitions, cloud_events=settings.cloud_events)

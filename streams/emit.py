@@ -10,6 +10,7 @@ import schemas
 from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
+from streams.cloud_events import attributes
 from streams.content import Content, PlainContent, Said
 from streams.publish import Outgoing, Publisher
 from streams.records import DeadLetter, Record, Refusal
@@ -39,6 +40,7 @@ class Emitter:
     format: schemas.Format
     partitions: int
     content: Content = PLAIN
+    cloud_events: bool = False
 
     async def turn_away(self, work: Work) -> None:
         """Says what has no effect, refusals and dead letters; returns when Kafka has all of it."""
@@ -83,8 +85,12 @@ class Emitter:
     def _event(self, record: Record, said: Said) -> Outgoing:
         event = said.event
         value = schemas.encode(event.type, event.fields, self.format)
-        flag = [(FLAGGED, b"true")] if event.flagged else []
-        return Outgoing(event.key.encode(), value, record.timestamp, [*continued(record), *said.headers, *flag])
+        headers = [*continued(record), *said.headers]
+        if event.flagged:
+            headers.append((FLAGGED, b"true"))
+        if self.cloud_events:
+            headers += attributes(event, self.format)
+        return Outgoing(event.key.encode(), value, record.timestamp, headers)
 
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record
