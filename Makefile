@@ -22,8 +22,12 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: install ## start everything on this machine, with a sample conversation
 	@$(BIN)/chat up --sample
 
+# The tests wait more than they compute: files run side by side, each process with servers of its own. JOBS=0 is one after
+# the other, and the only way with TEST_SERVERS=external. Heavy files come first by their folders' names, the light ones last.
+JOBS ?= 2
+
 test: install ## all tests but the long ones, on real servers that they start themselves
-	$(BIN)/python -m pytest -m "not soak" --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 soak: install ## the long tests
 	ORACLE_SEED=$${ORACLE_SEED:-random} $(BIN)/python -m pytest -m soak --timeout 0
