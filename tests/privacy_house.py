@@ -37,9 +37,9 @@ class House:
         status, body = get(self.address, f"/api/v1/privacy/requests/{request_id}", OFFICER)
         return dict(body) if status == 200 else {}
 
-    def until_final(self, request_id: object) -> dict[str, object]:
+    def until_final(self, request_id: object, timeout: float = 60) -> dict[str, object]:
         """The request once it has ended."""
-        until(lambda: self.shown(request_id).get("state") in FINAL, 60, "the request's end")
+        until(lambda: self.shown(request_id).get("state") in FINAL, timeout, "the request's end")
         return self.shown(request_id)
 
     def unfinished(self) -> int:

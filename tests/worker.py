@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.wait import until
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 60.0
+LEAVING_SECONDS = 10.0
 
 
 class WorkerProcess:
@@ -72,9 +74,14 @@ class WorkerProcess:
         return int(self.process.returncode)
 
     def end(self) -> None:
-        """Leaves nothing running."""
+        """Leaves nothing running. Who is asked first leaves its group at once, for whoever comes next."""
         if self.alive:
-            self.kill()
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(LEAVING_SECONDS)
+        if self.alive:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def until_ready(self, timeout: float = READY_SECONDS) -> "WorkerProcess":
         """Returns when it is in its group and waits for nothing."""
