@@ -43,19 +43,21 @@ def fresh(servers: Addresses) -> Iterator[Settings]:
 @pytest.fixture
 def start_worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartWorker]:
     """Starts workers, which end with the test; what they logged is shown where it fails."""
-    with _workers(tmp_path, request.node) as start:
+    with _workers(tmp_path) as (start, started):
         yield start
+    for worker in started:
+        request.node.add_report_section("teardown", worker.name, worker.tail())
 
 
 @pytest.fixture(scope="module")
-def start_resident(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[StartWorker]:
+def start_resident(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWorker]:
     """Starts workers that end with the module."""
-    with _workers(tmp_path_factory.mktemp("resident"), request.node) as start:
+    with _workers(tmp_path_factory.mktemp("resident")) as (start, _):
         yield start
 
 
 @contextmanager
-def _workers(folder: Path, node: pytest.Item) -> Iterator[StartWorker]:
+def _workers(folder: Path) -> Iterator[tuple[StartWorker, list[WorkerProcess]]]:
     started: list[WorkerProcess] = []
 
     def start(settings: Settings, *, program: tuple[str, ...] = ()) -> WorkerProcess:
@@ -63,10 +65,9 @@ def _workers(folder: Path, node: pytest.Item) -> Iterator[StartWorker]:
         started.append(worker)
         return worker.start()
 
-    yield start
+    yield start, started
     for worker in started:
         worker.end()
-        node.add_report_section("teardown", worker.name, worker.tail())
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,10 @@ class House:
 
     def ask(self, learner: str, request_id: str = "") -> str:
         """Asks and does not wait; the request's id."""
-        asked = self.export(learner, *(["--request", request_id] if request_id else []))
-        return str(asked.lines[0]["request_id"])
+        ids = {"tenant_id": TENANT, "learner_id": learner, "request_id": request_id or new_id()}
+        with Producer(self.settings, token=OFFICER, outcomes=False) as producer:
+            producer.send({"type": "ExportLearnerData", "reason": "access", **ids}).position(SECONDS)
+        return ids["request_id"]
 
     def get(self, path: str, bearer: str = OFFICER) -> httpx.Response:
         return httpx.get(f"{self.address}/api/v1/privacy/{path}", headers={"authorization": f"Bearer {bearer}"})
