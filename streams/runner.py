@@ -58,7 +58,7 @@ class Runner:
                 self._awake.clear()
                 await self._look()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(PAUSE_SECONDS):  # wait_for may swallow a cancellation, before Python 3.12
+                    async with asyncio.timeout(PAUSE_SECONDS):  # wait_for of Python 3.11 may swallow a cancellation
                         await self._awake.wait()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: see `fail`
             self.fail(error)
