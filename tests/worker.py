@@ -55,12 +55,12 @@ class WorkerProcess:
         return self._process is not None and self._process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends a signal."""
-        self.process.send_signal(number)
+        """Sends a signal to it and to what it has started."""
+        os.killpg(self.process.pid, number)
 
     def kill(self) -> None:
         """SIGKILL, and waits for the end."""
-        self.process.kill()
+        self.signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self, timeout: float = 40.0) -> int:
@@ -77,11 +77,11 @@ class WorkerProcess:
         """Leaves nothing running. Who is asked first leaves its group at once, for whoever comes next."""
         if self.alive:
             self.process.terminate()
+            self.signal(signal.SIGCONT)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(LEAVING_SECONDS)
         if self.alive:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.kill()
 
     def until_ready(self, timeout: float = READY_SECONDS) -> "WorkerProcess":
         """Returns when it is in its group and waits for nothing."""
