@@ -58,7 +58,8 @@ class Runner:
                 self._awake.clear()
                 await self._look()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), PAUSE_SECONDS)
+                    async with asyncio.timeout(PAUSE_SECONDS):  # wait_for of Python 3.11 may swallow a cancellation
+                        await self._awake.wait()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: see `fail`
             self.fail(error)
         finally:

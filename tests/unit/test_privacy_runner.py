@@ -269,3 +269,18 @@ async def test_a_worker_that_dies_is_succeeded(at: int, before: bool) -> None:  
 
 def _timeless(request: Request) -> Request:
     return request._replace(updated_at=0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_runner_that_is_woken_as_it_is_told_to_leave_leaves(turns: int) -> None:
+    """At whatever turn of the event loop."""
+    desk = await _desk()
+    runner = desk.runner(Calls())
+    running = asyncio.create_task(runner.run())
+    await until_async(lambda: not desk.kept.open, 5, "the end of what it found")
+    runner.wake()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=5)
+    assert done
