@@ -5,6 +5,7 @@ import time
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
+from structlog.contextvars import bind_contextvars
 
 from api.parameters import check_names
 from api.read_side import read_side
@@ -33,6 +34,8 @@ class Caller(SecurityBase):
         To whom the door is open the query's names are checked, before any rule of its values: `BadInput`.
         """
         verified = await _verified(read_side(request).verifier, _bearer(request))
+        # Named in every line of the log that this request has from here on.
+        bind_contextvars(tenant_id=verified.principal.tenant_id, user_id=verified.principal.user_id)
         if verified.principal.permissions.isdisjoint(self._permissions):
             raise Forbidden(f"the token lacks the permission {' or '.join(self._permissions)}")
         check_names(request)

@@ -16,7 +16,7 @@ from api.cursor import Cursors
 from api.health import Health, KafkaProbe
 from api.late_history import LateHistory
 from api.read_side import ReadSide
-from chat import logs
+from chat import logs, tracing
 from chat.errors import BadSetting, ChatError
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.export.signing import SigningKey, jwk
@@ -46,6 +46,7 @@ class _Server(uvicorn.Server):
 def run(settings: Settings) -> int:
     """Runs an API process; the exit status is 0 after SIGINT or SIGTERM, else the error's `exit_code`."""
     logs.configure(settings.log_level)
+    tracing.configure(settings, "api")
     try:
         uvloop.run(_until_signalled(settings))
     except ChatError as error:

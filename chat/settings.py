@@ -138,6 +138,17 @@ class Settings(BaseSettings):
     )
     max_messages_per_thread: int = Field(1000, ge=0, description="0: no limit")
 
+    otel_exporter_otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://.+)?$", description="http(s) address of an OTLP collector; unset: no traces"
+    )
+    otel_exporter_otlp_headers: str = Field(
+        "", repr=False, description="of every request to it, like key1=value1,key2=value2"
+    )
+    otel_service_name: str = Field("", description="unset: aivo-chat-worker or aivo-chat-api")
+    otel_traces_sampler_arg: float = Field(
+        1.0, ge=0, le=1, description="share of what has no `traceparent` and is traced nevertheless"
+    )
+
     @field_validator("*", mode="before")
     @classmethod
     def _lists(cls, value: Any, info: Any) -> Any:

@@ -14,6 +14,7 @@ from streams.cloud_events import attributes
 from streams.content import Content, PlainContent, Said
 from streams.publish import Outgoing, Publisher
 from streams.records import DeadLetter, Record, Refusal
+from streams.tracing import traceparent_of
 from streams.work import Work
 
 CONTINUED = frozenset({"correlation-id", "traceparent"})
@@ -120,8 +121,13 @@ def _rejected(refusal: Refusal) -> dict[str, object]:
 
 
 def continued(record: Record) -> Headers:
-    """Those headers of a record that go on."""
-    return [(key, value) for key, value in record.headers if key.lower() in CONTINUED]
+    """Those headers of a record that go on; where its command is traced, the trace goes on from the command's span."""
+    traceparent = traceparent_of(record)
+    return [
+        (key, traceparent if traceparent and key.lower() == "traceparent" else value)
+        for key, value in record.headers
+        if key.lower() in CONTINUED
+    ]
 
 
 def _dead_letter(letter: DeadLetter) -> Outgoing:
