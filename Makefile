@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format docs bench lock clean
+.PHONY: help install run test soak lint format docs rules bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -42,10 +42,14 @@ format: install ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## write what the README, .env.example and docs/openapi.yaml say of the code
+docs: install ## write what README, .env.example and docs/ say of the code
 	$(BIN)/python -m chat.cli.env_example > .env.example
-	$(BIN)/python -m chat.cli.readme_tables README.md
+	$(BIN)/python -m chat.cli.readme_tables README.md docs/monitoring.md
 	$(BIN)/chat openapi docs/openapi.yaml
+
+rules: ## check and test the alerts, where promtool (of Prometheus) is on the PATH
+	promtool check rules deploy/prometheus/rules.yaml
+	promtool test rules deploy/prometheus/rules.test.yaml
 
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench

@@ -33,6 +33,9 @@ from tests.worker import WorkerProcess
 
 TENANT, LEARNER = "tenant-w", "learner-w"
 WORDS = "Xylophonquarkstrudel"
+NO_ID = "Quibblefrotz"
+"""What a command calls itself that is no id: its refusal must name it, nothing else may."""
+
 JWT_SECRET = "planted-jwt-secret-93b1c6e0f5a14c0d-do-not-tell"
 CASSANDRA_PASSWORD = "planted-cassandra-password-77aa"
 OTLP_SECRET = "planted-otlp-header-5fd0"
@@ -152,7 +155,7 @@ def _apply_traced(one: Watched) -> tuple[str, str]:
                 producer.send({**post, "message_id": one.message}),
                 producer.send({**post, "message_id": one.message}),
             ]
-        assert [each.outcome(SECONDS).outcome for each in sent] == ["applied", "applied", "refused"]
+            assert [each.outcome(SECONDS).outcome for each in sent] == ["applied", "applied", "refused"]
     finally:
         tracing.install(None)
     (span,) = kept.get_finished_spans()
@@ -172,7 +175,7 @@ def _turn_away(one: Watched) -> None:
         (post, f"{WORDS}.{client.token(TENANT)}"),
         ({**post, "message_type": WORDS}, client.token(TENANT)),
         ({**post, "reply_to": WORDS}, client.token(TENANT)),
-        ({**post, "command_id": WORDS}, client.token(TENANT)),
+        ({**post, "command_id": NO_ID}, client.token(TENANT)),
         ({**post, "metadata": [WORDS]}, client.token(TENANT)),
         ({**post, WORDS: 1}, client.token(TENANT)),
         ({**post, "type": WORDS}, client.token(TENANT)),
@@ -335,6 +338,7 @@ def test_nothing_planted_is_in_what_the_service_says_of_itself(watched: Watched)
     """No secret and no word is in a log, metric, trace, refusal or error page; a control shows that they were there."""
     secrets = _planted_bytes(watched.settings)
     told = _told(watched)
+    assert [place for place, text in told.items() if NO_ID.encode() in text] == ["refusals"]
     assert {name: len(text) > 200 for name, text in told.items()} == dict.fromkeys(told, True)
     assert not [(place, what) for place, text in told.items() for what, one in secrets if one in text]
     commands = b"".join(
