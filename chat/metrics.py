@@ -36,3 +36,13 @@ HTTP_SECONDS = Histogram(
 )
 RATE_LIMITED = Counter("chat_http_rate_limited_total", "Requests refused for too many a minute.")
 RATE_UNLIMITED = Counter("chat_http_rate_unlimited_total", "Requests let in uncounted because Redis did not answer.")
+STREAM_LISTENERS = Gauge("chat_stream_listeners", "Live streams that this process serves now.")
+STREAMS_ENDED = Counter(
+    "chat_streams_ended_total", "Live streams by why they ended; `left`: the client went.", ["reason"]
+)
+STREAM_WAITING = Gauge("chat_stream_waiting_for_kafka", "1 while live streams wait for Kafka.")
+STREAM_DELAY = Histogram(
+    "chat_stream_delay_seconds",
+    "From a command's broker time to when its event was heard for a live stream.",
+    buckets=LATENCY,
+)
