@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.sse import EventSourceResponse
+from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import Caller, token_left, visible_thread
@@ -37,8 +37,10 @@ router = APIRouter(prefix="/api/v1/threads/{thread_id}/stream", tags=["messages"
 MessageReader = Annotated[Principal, Depends(Caller(Permission.MESSAGES_READ))]
 
 
-class LiveResponse(EventSourceResponse):
+class LiveResponse(StreamingResponse):
     """Sends what its listener is told; however it ends, the listener has left then."""
+
+    media_type = "text/event-stream"
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(_nothing(), headers=HEADERS)
@@ -54,7 +56,7 @@ class LiveResponse(EventSourceResponse):
                 await super().__call__(scope, receive, sending)
 
 
-@router.get("", response_class=EventSourceResponse, responses=problems(*(code.status for code in ProblemCode)) | STREAM)
+@router.get("", response_class=StreamingResponse, responses=problems(*(code.status for code in ProblemCode)) | STREAM)
 async def stream_thread(
     request: Request, caller: MessageReader, thread_id: ThreadId, last_event_id: LastEventId = None
 ) -> Response:
@@ -67,7 +69,7 @@ async def stream_thread(
     side = read_side(request)
     key = await visible_thread(side.history, caller, thread_id)
     if BODILESS in request.scope:
-        return EventSourceResponse(_nothing(), headers=HEADERS)
+        return StreamingResponse(_nothing(), headers=HEADERS, media_type=LiveResponse.media_type)
     return LiveResponse(await side.rooms.listen(key, last_event_id, token_left(request)))
 
 
