@@ -1,6 +1,7 @@
 """A client of live streams that knows server-sent events and the contract, and nothing of this project's code."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -64,10 +65,8 @@ class Watcher:
     async def run(self) -> None:
         """Until an answer that is neither success nor 503, or until it is cancelled."""
         while not self.statuses or self.statuses[-1] in {200, 503}:
-            try:
+            with contextlib.suppress(*FAULTS):
                 await self.once()
-            except FAULTS:
-                pass
             await asyncio.sleep(PAUSE)
 
     async def once(self) -> None:

@@ -89,8 +89,6 @@ class Listener:
     async def stream(self) -> AsyncGenerator[bytes]:
         """All that the client is sent, until the end."""
         yield self._resync().raw
-        if self.thread.waiting:
-            yield frames.waiting(self.thread.waiting).raw
         async for page in self._history():
             yield page
         while self.ended is None:
@@ -103,19 +101,28 @@ class Listener:
 
     async def _history(self) -> AsyncIterator[bytes]:
         """What the others have been told already. Between its last look and `joined` nothing else runs."""
-        while self.ended is None and self.delivered < (last := self.thread.seq):
+        away = False
+        while self.delivered < self.thread.seq and not await self._is_over():
             try:
-                async for page in self.thread.read_on(self.delivered, last):
-                    yield b"".join(frames.new_message(one).raw for one in page)
-                    self.delivered = page[-1].seq if page else self.delivered
-                    if await self._is_over():
-                        return
+                async for page in self._pages(self.thread.seq):
+                    yield page
             except (StorageUnavailable, KeyStoreUnavailable):
-                yield frames.waiting(self.thread.waiting | {"cassandra"}).raw
+                if not away:
+                    yield frames.waiting(self.thread.waiting | {"cassandra"}).raw
+                away = True
                 await asyncio.sleep(RETRY_SECONDS)
-            else:
-                self.delivered = last
+        if away:
+            self.tell(frames.waiting(self.thread.waiting))
         self.joined = True
+
+    async def _pages(self, last: int) -> AsyncIterator[bytes]:
+        async for page in self.thread.read_on(self.delivered, last):
+            if page:
+                yield b"".join(frames.new_message(one).raw for one in page)
+                self.delivered = page[-1].seq
+            if await self._is_over():
+                return
+        self.delivered = last
 
     async def _next(self) -> bytes:
         """What was told meanwhile, or a heartbeat where that is nothing."""

@@ -78,6 +78,7 @@ class Room:
     def follow(self) -> None:
         """From now on every event is heard; some before may not have been, so who listens already reads again."""
         self._followed.set()
+        self.say_waiting("kafka", away=False)
         for one in self.listeners:
             one.resync()
         self._called.set()

@@ -8,6 +8,7 @@ from collections.abc import Collection
 import structlog
 
 import schemas
+from api.live import frames
 from api.live.events import Address, Record, address_of, notice_of
 from api.live.frames import End
 from api.live.listener import Listener, SecondsLeft
@@ -44,6 +45,8 @@ class Rooms:
         closes_at = asyncio.get_running_loop().time() + self._seconds * random.uniform(0.9, 1)  # noqa: S311 - spread
         listener = Listener(room, begin, token_left, closes_at)
         room.listeners.add(listener)
+        if room.waiting:
+            listener.tell(frames.waiting(room.waiting))
         if room.ended is not None:
             listener.end(room.ended)
         return listener
