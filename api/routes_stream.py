@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import Caller, token_left, visible_thread
 from api.documents import problems
+from api.live.frames import End
 from api.live.listener import Listener
 from api.middleware import BODILESS
 from api.parameters import LastEventId, ThreadId
@@ -53,7 +54,10 @@ class LiveResponse(StreamingResponse):
 
         with self._listener:
             async with aclosing(self._listener.stream()) as self.body_iterator:
-                await super().__call__(scope, receive, sending)
+                try:
+                    await super().__call__(scope, receive, sending)
+                except TimeoutError:  # an answer without an end is broken off by the server
+                    self._listener.end(End.SLOW)
 
 
 @router.get("", response_class=StreamingResponse, responses=problems(*(code.status for code in ProblemCode)) | STREAM)
