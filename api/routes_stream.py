@@ -30,8 +30,20 @@ HEADERS = {
 
 _EVENTS = """Events in the form of [server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html),
 until one of the type `end`"""
+_EVENT = {
+    "type": "object",
+    "description": "One event; `data` is JSON.",
+    "properties": {
+        "event": {"enum": ["resync", "message", "edit", "delete", "waiting", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "The seq of a new message."},
+        "retry": {"type": "integer", "minimum": 0},
+    },
+    "required": ["event", "data"],
+    "additionalProperties": False,
+}
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": _EVENTS}
+    200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": _EVENTS}
 }
 
 router = APIRouter(prefix="/api/v1/threads/{thread_id}/stream", tags=["messages"])

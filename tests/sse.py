@@ -21,6 +21,10 @@ class Sse(NamedTuple):
     data: Any
     id: str | None = None
 
+    def as_sent(self) -> dict[str, str | None]:
+        """Its fields as text."""
+        return {**self._asdict(), "data": json.dumps(self.data)}
+
     @classmethod
     def of(cls, block: str) -> Self | None:
         """The event that a block of lines is; None for a comment."""

@@ -66,10 +66,11 @@ class Room:
 
     async def _open(self) -> None:
         """The seq is read when the thread's events are followed, so none falls in between."""
-        try:
-            await asyncio.wait_for(self._followed.wait(), POSITION_SECONDS)
-        except TimeoutError:
-            self.waiting.add("kafka")
+        if not self.waiting:
+            try:
+                await asyncio.wait_for(self._followed.wait(), POSITION_SECONDS)
+            except TimeoutError:
+                self.waiting.add("kafka")
         last_seq = await self._history.last_seq(self.key)
         if last_seq is None:
             raise NotVisible

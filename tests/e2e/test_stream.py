@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.serve import GRACE_SECONDS
 from chat.servers.free_port import free_port
 from chat.settings import Settings
 from tests.e2e.client import ContractClient, create_thread, post_message
@@ -171,6 +172,22 @@ async def test_an_erased_learner_ends_its_streams(house: House, author: Author) 
         await until_async(lambda: one.named("end"), SECONDS, "the end")
         assert one.named("end")[0] == {"reason": "learner_erased"}
         await until_async(lambda: one.statuses[-1] == 404, SECONDS, "404")
+
+
+async def test_a_process_that_stops_ends_its_streams_first(house: House, author: Author) -> None:
+    """With the reason, and status 0 long before its grace is over; the client goes on at the next process."""
+    author.post(2)
+    await author.until_there(house)
+    async with house.listening(author.client.token(TENANT), [(author.thread, "0")] * 20) as watchers:
+        stopped = time.monotonic()
+        assert await asyncio.to_thread(house.api.stop) == 0
+        assert time.monotonic() - stopped < GRACE_SECONDS / 2
+        assert all(one.named("end") == [{"reason": "stopping"}] for one in watchers)
+        house.api.start()
+        await until_async(lambda: all(one.connects > 1 for one in watchers), SECONDS, "every listener's second connect")
+        author.post()
+        await until_async(lambda: all(len(one.named("message")) > 2 for one in watchers), SECONDS, "the third message")
+    assert {tuple(seqs(one.seen)) for one in watchers} == {(1, 2, 3)}
 
 
 async def test_every_listener_sees_every_message_once(house: House, client: ContractClient) -> None:
