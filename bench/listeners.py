@@ -82,9 +82,7 @@ async def measure(address: str, pid: int, listeners: int, threads: int, messages
         made = [chat.send(_command("CreateThread", number, one, title="t")) for number, one in enumerate(ids)]
         for one in made:
             one.outcome(timeout=60)
-        print(
-            f"no listener: {api.memory_info().rss / 2**20:.0f} MiB, {await asyncio.to_thread(cpu_share, api, 10):.3f} cores"
-        )
+        await report("no listener", api, 10)
         ears = Listeners(address, token, ids)
         tasks = [asyncio.create_task(ears.listen(number)) for number in range(listeners)]
         began = time.perf_counter()
