@@ -1,6 +1,7 @@
 """Who asks, and what they may see: 401, then 403, then one 404 for all else."""
 
 import time
+from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
@@ -48,6 +49,20 @@ async def visible_thread(history: History, caller: Principal, thread_id: str) ->
     if key is None or not caller.reaches(key.learner.learner_id):
         raise NotVisible
     return key
+
+
+def token_left(request: Request) -> Callable[[], Awaitable[float]]:
+    """Judges a request's token again whenever it is called; gives the seconds for which it still counts.
+
+    Raises as `TokenVerifier.verify`, or `StorageUnavailable`.
+    """
+    side, token = read_side(request), _bearer(request)
+
+    async def left() -> float:
+        verified = await _verified(side.verifier, token)
+        return verified.expires_at + side.settings.jwt_leeway_seconds - time.time()
+
+    return left
 
 
 async def _verified(verifier: TokenVerifier, token: str) -> Verified:

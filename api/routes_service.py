@@ -39,7 +39,7 @@ def features(settings: Settings) -> dict[str, bool]:
         "privacy_export": settings.privacy_enabled,
         "message_encryption": settings.message_encryption,
         "content_moderation": settings.content_moderation,
-        "streaming": False,
+        "streaming": True,
     }
 
 

@@ -119,6 +119,17 @@ RATE_LIMITED = Counter("chat_http_rate_limited_total", "Requests refused for too
 RATE_UNLIMITED = Counter(
     "chat_http_rate_unlimited_total", "Requests let in uncounted because Redis did not answer.", registry=API
 )
+STREAM_LISTENERS = Gauge("chat_stream_listeners", "Live streams that this process serves now.", registry=API)
+STREAMS_ENDED = Counter(
+    "chat_streams_ended_total", "Live streams by why they ended; `left`: the client went.", ["reason"], registry=API
+)
+STREAM_WAITING = Gauge("chat_stream_waiting_for_kafka", "1 while live streams wait for Kafka.", registry=API)
+STREAM_DELAY = Histogram(
+    "chat_stream_delay_seconds",
+    "From a command's broker time to when its event was heard for a live stream.",
+    buckets=LATENCY,
+    registry=API,
+)
 
 # A series that begins with its first error has no increase that an alert could see.
 for _error in ("NoHostAvailable", "OperationTimedOut", "ReadTimeout", "Unavailable", "WriteTimeout"):

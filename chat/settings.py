@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     cors_origins: Csv = Field((), description="origins whose pages may read the API, comma-separated")
     rate_limit: int = Field(60, ge=1, description="requests a minute an IP")
     enable_rate_limiting: bool = Field(default=True, description="false: RATE_LIMIT does not count")
+    stream_listeners: int = Field(1000, ge=1, description="live streams that an API process serves at once")
+    stream_seconds: float = Field(
+        3600, gt=0, description="seconds after which a live stream ends, for its client to connect again"
+    )
     trusted_proxies: Csv = Field((), description="addresses or networks whose X-Forwarded-For counts")
 
     privacy_enabled: bool = Field(default=True, description="export and erasure")
