@@ -1,5 +1,6 @@
 """What every route stands on, built once for a process."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -8,10 +9,18 @@ from fastapi import Request
 from api.cursor import Cursors
 from api.health import Health
 from chat.privacy.export.shelf import Shelf
+from chat.privacy.sealed_command import CommandKey
 from chat.settings import Settings
 from chat.storage.history import History
 from chat.storage.privacy_store import RequestHistory
 from chat.tokens import TokenVerifier
+
+FindCommandKey = Callable[[], Awaitable[CommandKey | None]]
+"""What producers may seal commands to. Raises `StorageUnavailable`."""
+
+
+async def no_command_key() -> None:
+    """Of a service to which nothing is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class ReadSide:
     health: Health
     cursors: Cursors
     exports: Shelf | None = None
+    command_key: FindCommandKey = no_command_key
 
 
 def read_side(request: Request) -> ReadSide:

@@ -67,7 +67,9 @@ async def serve(
     verifier = TokenVerifier(settings, OwnKeyring(history.keyring))
     cursors = Cursors(history.cursor_secret)
     shelf = _shelf(settings, history) if settings.privacy_enabled else None
-    app = create_app(ReadSide(settings, history, history.requests, verifier, health, cursors, shelf))
+    app = create_app(
+        ReadSide(settings, history, history.requests, verifier, health, cursors, shelf, history.command_key)
+    )
     config = uvicorn.Config(
         app,
         http="httptools",

@@ -14,8 +14,7 @@ from chat.domain.privacy_rules import Accepted, Asked, Kept, judge
 from chat.domain.verdicts import Refused
 from chat.privacy.subject import Subjects
 from chat.storage.privacy_store import Entry, RequestStore
-from streams.emit import continued
-from streams.records import Decoded, Record, Refusal
+from streams.records import Decoded, Record, Refusal, continued
 from streams.waiting import Waiting
 
 LifeOf = Callable[[bytes], Awaitable[Life]]

@@ -1,5 +1,6 @@
 """What a record of a command topic becomes on its way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +12,11 @@ from chat.domain.verdicts import Refused
 
 Record = Any
 """An aiokafka ConsumerRecord: topic, partition, offset, timestamp (broker's, ms), key, value, headers."""
+
+Headers = Sequence[tuple[str, bytes]]
+
+CONTINUED = frozenset({"correlation-id", "traceparent"})
+"""Headers of a command that go on to all that it causes."""
 
 
 class Identity(NamedTuple):
@@ -95,3 +101,8 @@ class Deletion(NamedTuple):
 def header(record: Record, name: str) -> list[bytes]:
     """Every value of a header, its name compared without case."""
     return [value or b"" for key, value in record.headers if key.lower() == name]
+
+
+def continued(record: Record) -> list[tuple[str, bytes]]:
+    """Those headers of a record that go on."""
+    return [(key, value) for key, value in record.headers if key.lower() in CONTINUED]

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.cursor import Cursors
 from api.health import Health
-from api.read_side import ReadSide
+from api.read_side import FindCommandKey, ReadSide, no_command_key
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Message, ThreadKey
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.subject import Subjects
@@ -70,13 +70,15 @@ def make_app(
     health: Health | None = None,
     requests: RequestHistory | None = None,
     exports: Shelf | None = None,
+    command_key: FindCommandKey = no_command_key,
     **settings: Any,
 ) -> FastAPI:
     """An application over `history`, without a limit of requests unless `settings` say so."""
     chosen = settings_for_tests(**{"enable_rate_limiting": False, **settings})
     kept = requests or MemoryRequests(Subjects(b"s" * 32))
     verifier = TokenVerifier(chosen)
-    return create_app(ReadSide(chosen, history, kept, verifier, health or Health({}), Cursors(secret), exports))
+    health = health or Health({})
+    return create_app(ReadSide(chosen, history, kept, verifier, health, Cursors(secret), exports, command_key))
 
 
 class Broken(MemoryHistory):
