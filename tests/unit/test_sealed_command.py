@@ -1,5 +1,7 @@
 """Commands sealed to the service's public key, and sealed dead letters."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,8 +44,6 @@ def test_every_bit_counts() -> None:
     for place in range(head * 8, len(sealed) * 8):
         turned = bytearray(sealed)
         turned[place // 8] ^= 1 << place % 8
-        if place == head * 8 + 255:  # RFC 7748 masks the highest bit of a public key, HPKE's context has it: no twin
-            assert bytes(turned) != sealed
         with pytest.raises(SealBroken):
             OPENER.open(bytes(turned), TOPIC, HOME)
     for length in range(head, len(sealed)):
@@ -56,7 +56,8 @@ def test_every_bit_counts() -> None:
 def test_the_public_key_goes_as_a_jwk() -> None:
     """There and back, alone or in a set; anything else is said to be none."""
     assert CommandKey.from_jwk(KEY.jwk).key_id == CommandKey.from_jwk({"keys": [KEY.jwk]}).key_id == KEY.key_id
-    for wrong in ({}, {"keys": []}, KEY.jwk | {"crv": "Ed25519"}, KEY.jwk | {"x": "AA"}):
+    wrongs: list[dict[str, Any]] = [{}, {"keys": []}, KEY.jwk | {"crv": "Ed25519"}, KEY.jwk | {"x": "AA"}]
+    for wrong in wrongs:
         with pytest.raises(BadInput):
             CommandKey.from_jwk(wrong)
 
