@@ -33,7 +33,8 @@ HOME = b"tenant-1/learner-1"
 def house(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = clean_house(servers, dead_letter_content="sealed")
     worker = WorkerProcess(settings, tmp_path_factory.mktemp("worker")).start()
-    yield settings if worker.until_ready() else settings
+    worker.until_ready()
+    yield settings
     worker.end()
     drop_keyspace(settings)
 
@@ -67,7 +68,7 @@ def destroyed(house: Settings, days: int) -> list[str]:
 
 
 def test_sealed_commands_leave_no_word_in_the_command_log(chat: ChatProgram, house: Settings) -> None:
-    """They are applied as any; the same sent plain are duplicates; a key that was renewed opens on, then is destroyed."""
+    """They are applied as any; the same sent plain are duplicates; a renewed key opens on, then is destroyed."""
     (chat.folder / "key").write_text(chat.run("privacy", "command-key").out)
     thread = new_id()
     commands: list[dict[str, object]] = [
@@ -92,8 +93,6 @@ def test_sealed_commands_leave_no_word_in_the_command_log(chat: ChatProgram, hou
     asked = chat.run("send", "--wait", "--seal", "key", *officer, stdin=lines(request))
     assert [line["outcome"] for line in asked.lines] == ["applied"]
     assert (destroyed(house, 37), len(destroyed(house, 39)), destroyed(house, 39)) == ([], 1, [])
-    late = chat.run("send", "--wait", "--seal", "key", stdin=lines({"type": "CreateThread", "title": "late"}))
-    assert [line["outcome"] for line in late.lines] in (["applied"], ["dead_letter"])  # a minute's cache, then closed
 
 
 def test_what_can_be_read_by_now_is_replayed_once(chat: ChatProgram, house: Settings) -> None:
@@ -112,7 +111,7 @@ def test_what_can_be_read_by_now_is_replayed_once(chat: ChatProgram, house: Sett
 
 
 def test_letters_are_sealed_opened_and_destroyed(chat: ChatProgram, house: Settings) -> None:
-    """No word in the log; `list --open` shows it; what is unreadable still makes no further letter; then its key goes."""
+    """No word in the log; `list --open` shows it; what stays unreadable makes no other letter; then its key goes."""
     learner = f"learner-{new_id()}"
 
     def mine(*options: str) -> dict[str, object]:
