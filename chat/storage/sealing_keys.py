@@ -85,7 +85,7 @@ class SealingKeys:
     async def add(self, name: str, key: bytes) -> None:
         """Keeps a key under that name, unless somebody was faster."""
         epoch, wrapped = await self._wrap(name, key)
-        values = (self.purpose, name, epoch, wrapped, b"", _now(), KeyState.THERE)
+        values = (self.purpose.value, name, epoch, wrapped, b"", _now(), KeyState.THERE)
         if not (await self.connection.execute(_ADD_NEW, values))[0].applied:
             await self.keys.destroy(epoch)
 
@@ -94,10 +94,21 @@ class SealingKeys:
         epoch, wrapped = await self._wrap(name, key)
         now = _now()
         batch = ["BEGIN BATCH", _MOVE_ON, f"{_ADD};"]
-        values = [name, self.purpose, before, self.purpose, name, epoch, wrapped, public, now, KeyState.THERE]
+        values = [
+            name,
+            self.purpose.value,
+            before,
+            self.purpose.value,
+            name,
+            epoch,
+            wrapped,
+            public,
+            now,
+            KeyState.THERE,
+        ]
         if before is not None:
             batch.append(_RETIRE)
-            values += [now, self.purpose, before]
+            values += [now, self.purpose.value, before]
         answer = await self.connection.execute(" ".join((*batch, "APPLY BATCH")), values)
         if not answer[0].applied:
             await self.keys.destroy(epoch)
@@ -106,11 +117,11 @@ class SealingKeys:
     async def destroy(self, kept: KeptKey) -> None:
         """The end of a key. Broken off anywhere, it may be called again, with the row as it is then."""
         # In this order: who finds the row must not wait for a key-encryption key that never comes back.
-        ended = (KeyState.DESTROYED, self.purpose, kept.name, KeyState.THERE)
+        ended = (KeyState.DESTROYED, self.purpose.value, kept.name, KeyState.THERE)
         await self.connection.execute(_END, ended)
         if kept.epoch is not None:
             await self.keys.destroy(kept.epoch)
-            await self.connection.execute(_GONE, (self.purpose, kept.name, KeyState.DESTROYED))
+            await self.connection.execute(_GONE, (self.purpose.value, kept.name, KeyState.DESTROYED))
 
     async def _wrap(self, name: str, key: bytes) -> tuple[str, bytes]:
         epoch = await self.keys.new_epoch()
@@ -122,7 +133,7 @@ class SealingKeys:
 
 async def load(connection: Connection, purpose: Purpose) -> KeptKeys:
     """The keys of a purpose, for who needs no more than their public halves. Raises `StorageUnavailable`."""
-    rows = await connection.execute(_READ, (purpose,))
+    rows = await connection.execute(_READ, (purpose.value,))
     known = [_kept(row) for row in rows if row.name is not None]
     current = rows[0].current if rows else None
     return KeptKeys(next((one for one in known if one.name == current), None), known)
