@@ -7,6 +7,7 @@ from api import (
     docs_page,
     openapi,
     problems,
+    routes_command_keys,
     routes_exports,
     routes_messages,
     routes_privacy,
@@ -20,6 +21,17 @@ from api.rate_limit import RateLimit
 from api.read_side import ReadSide
 from api.request_count import RequestCount, storage_at
 from chat.settings import Settings
+
+ROUTES = (
+    routes_service,
+    routes_threads,
+    routes_messages,
+    routes_stream,
+    routes_privacy,
+    routes_exports,
+    routes_command_keys,
+    docs_page,
+)
 
 
 def create_app(side: ReadSide) -> FastAPI:
@@ -46,16 +58,7 @@ def described_app() -> FastAPI:
         # Its logs would hold what callers sent.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    everything = (
-        routes_service,
-        routes_threads,
-        routes_messages,
-        routes_stream,
-        routes_privacy,
-        routes_exports,
-        docs_page,
-    )
-    for routes in everything:
+    for routes in ROUTES:
         app.include_router(routes.router)
     openapi.describe(app)
     return app

@@ -121,6 +121,18 @@ class SigningKeys(_Document):
     keys: list[SigningKey]
 
 
+class CommandKey(_Document):
+    kty: Literal["OKP"]
+    crv: Literal["X25519"]
+    x: str
+    use: Literal["enc"]
+    kid: Annotated[str, Field(description="the RFC 7638 thumbprint, which sealed commands name")]
+
+
+class CommandKeys(_Document):
+    keys: Annotated[list[CommandKey], Field(description="the one to seal to")]
+
+
 class Readiness(_Document):
     status: Literal["ready", "not ready"]
     cassandra: Literal["up", "down"]

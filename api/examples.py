@@ -85,6 +85,14 @@ _SIGNING_KEY = {  # RFC 8037, appendix A
     "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
 }
 
+_COMMAND_KEY = {  # RFC 8037, appendix A.6
+    "kty": "OKP",
+    "crv": "X25519",
+    "x": "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08",
+    "use": "enc",
+    "kid": "giQqigT_IKcuzHl0FVJ3k5ts3_TWNAxvsC08UZsfcM8",
+}
+
 ANSWERS: Mapping[tuple[str, int], Mapping[str, Any]] = {
     ("Thread", 200): {"A thread, two of its messages unread": _SHOWN_THREAD},
     ("ThreadPage", 200): {
@@ -103,6 +111,7 @@ ANSWERS: Mapping[tuple[str, int], Mapping[str, Any]] = {
     ("PrivacyRequest", 200): {"An export that runs": _SHOWN_REQUEST},
     ("PrivacyRequestPage", 200): {"The last page": {"items": [_SHOWN_REQUEST], "next_cursor": None}},
     ("SigningKeys", 200): {"One key": {"keys": [_SIGNING_KEY]}},
+    ("CommandKeys", 200): {"The key": {"keys": [_COMMAND_KEY]}},
     ("AuditPage", 200): {"The last page": {"items": _AUDIT, "next_cursor": None}},
     ("Service", 200): {
         "Two features on": {

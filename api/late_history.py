@@ -9,12 +9,15 @@ from api.late_requests import LateRequests
 from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.errors import KeyStoreUnavailable, StorageUnavailable
 from chat.keyring import Keyring
+from chat.privacy.sealed_command import CommandKey
 from chat.settings import Settings
 from chat.storage import migrate
 from chat.storage.cassandra_privacy import CassandraRequests
+from chat.storage.command_keys import public_key
 from chat.storage.history import Place, ShownMessage, ShownThread
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.reads import HistoryReader
+from chat.storage.sealing_keys import Purpose, load
 from chat.storage.session import Connection
 
 RETRY_SECONDS = 1.0
@@ -65,6 +68,11 @@ class LateHistory:
     async def cursor_secret(self) -> bytes:
         """The secret that all API processes on this keyspace share."""
         return await self._reader.secret("cursor")
+
+    async def command_key(self) -> CommandKey | None:
+        """What producers may seal commands to."""
+        kept = (await load(self.connection, Purpose.COMMANDS)).current
+        return None if kept is None else public_key(kept)
 
     async def keyring(self) -> Keyring:
         """The keys of tokens that the workers know."""

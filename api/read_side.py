@@ -1,5 +1,6 @@
 """What every route stands on, built once for a process."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,10 +10,18 @@ from api.cursor import Cursors
 from api.health import Health
 from api.live.rooms import Rooms
 from chat.privacy.export.shelf import Shelf
+from chat.privacy.sealed_command import CommandKey
 from chat.settings import Settings
 from chat.storage.history import History
 from chat.storage.privacy_store import RequestHistory
 from chat.tokens import TokenVerifier
+
+FindCommandKey = Callable[[], Awaitable[CommandKey | None]]
+"""What producers may seal commands to. Raises `StorageUnavailable`."""
+
+
+async def no_command_key() -> None:
+    """Of a service to which nothing is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,7 @@ class ReadSide:
     cursors: Cursors
     rooms: Rooms
     exports: Shelf | None = None
+    command_key: FindCommandKey = no_command_key
 
 
 def read_side(request: Request) -> ReadSide:

@@ -71,7 +71,9 @@ async def serve(
     cursors = Cursors(history.cursor_secret)
     shelf = _shelf(settings, history) if settings.privacy_enabled else None
     rooms = Rooms(history, settings.stream_listeners, settings.stream_seconds)
-    app = create_app(ReadSide(settings, history, history.requests, verifier, health, cursors, rooms, shelf))
+    app = create_app(
+        ReadSide(settings, history, history.requests, verifier, health, cursors, rooms, shelf, history.command_key)
+    )
     config = uvicorn.Config(
         app,
         http="httptools",

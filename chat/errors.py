@@ -120,6 +120,10 @@ class CellDamaged(Permanent):
     exit_code = 70
 
 
+class SealBroken(Permanent):
+    """A sealed command or dead letter that no key of the service opens; the text says why and names no content."""
+
+
 # Moderation
 
 

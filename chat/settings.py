@@ -131,6 +131,9 @@ class Settings(BaseSettings):
         Path(".chat/signing.pem"), description="Ed25519 private key that signs exports, in PEM; mode 0600"
     )
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
+    dead_letter_content: Literal["plain", "sealed"] = Field(
+        "plain", description="dead letters; sealed: under a key of the day, destroyed after their retention"
+    )
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     cloud_events: bool = Field(default=False, description="CloudEvents' headers on events, beside what they are")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")

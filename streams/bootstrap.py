@@ -21,11 +21,15 @@ from chat.storage import migrate
 from chat.storage.cassandra_erasure import CassandraLifeRows
 from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.cassandra_store import CassandraStore
+from chat.storage.command_keys import CommandKeys
 from chat.storage.idle_threads import IdleThreads
 from chat.storage.learner_keys import LearnerKeys
+from chat.storage.letter_keys import LetterKeys
 from chat.storage.lives import Lives
 from chat.storage.moderation_versions import hold
 from chat.storage.receipts import CassandraHolds, CassandraReceipts
+from chat.storage.sealing_end import sealing_keys
+from chat.storage.sealing_keys import Purpose
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
 from chat.tokens import TokenVerifier
@@ -33,7 +37,8 @@ from streams.app import WorkerApp, make_app
 from streams.apply import Judge
 from streams.authorise import Gate
 from streams.content import SealedContent
-from streams.emit import PLAIN, Emitter
+from streams.dead_letters import Letters, SealedLetters
+from streams.emit import PLAIN, PLAIN_LETTERS, Emitter
 from streams.erasure import Enrolment, Erasure, Fencing
 from streams.event_log import EventLog
 from streams.expire import Expiry
@@ -45,6 +50,7 @@ from streams.internal import ServiceSeal
 from streams.lane import CommandWay, WayOfTopic
 from streams.lanes import Lanes
 from streams.lease import Lease
+from streams.opening import Opening
 from streams.privacy_way import PrivacyWay
 from streams.publish import Publisher
 from streams.receipts import Receipts
@@ -141,7 +147,8 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     emitter = replace(_emitter(settings, servers, waiting, app), content=content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
     fences = await command_fences(servers, waiting, rows)
-    return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat), fences)
+    opening = _opening(settings, servers, waiting)
+    return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat), fences, opening)
 
 
 async def moderation(settings: Settings, connection: Connection) -> Moderate:
@@ -188,7 +195,7 @@ async def privacy_way(
     gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
     lives = await waiting.until_served(lambda: Lives.open(servers.connection))
     intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
-    return PrivacyWay(gate, intake, emitter, waiting, runner.wake)
+    return PrivacyWay(gate, intake, emitter, waiting, runner.wake, _opening(settings, servers, waiting))
 
 
 def _life_in(lives: Lives) -> LifeOf:
@@ -211,4 +218,17 @@ def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:
 def _emitter(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Emitter:
     publisher = Publisher(lambda: app.producer, waiting)
     form = schemas.Format(settings.event_format)
-    return Emitter(publisher, form, servers.partitions, cloud_events=settings.cloud_events)
+    letters = _letters(settings, servers, waiting)
+    return Emitter(publisher, form, servers.partitions, letters=letters, cloud_events=settings.cloud_events)
+
+
+def _letters(settings: Settings, servers: Servers, waiting: Waiting) -> Letters:
+    """How dead letters go out."""
+    if settings.dead_letter_content == "plain":
+        return PLAIN_LETTERS
+    return SealedLetters(LetterKeys(sealing_keys(servers.connection, settings, Purpose.LETTERS), settings), waiting)
+
+
+def _opening(settings: Settings, servers: Servers, waiting: Waiting) -> Opening:
+    """How sealed commands are opened."""
+    return Opening(CommandKeys(sealing_keys(servers.connection, settings, Purpose.COMMANDS)).find, waiting)

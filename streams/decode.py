@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import schemas
 from chat.domain.commands import TYPES, Command, FenceLearner
 from chat.domain.privacy_commands import PrivacyCommand
+from streams.opening import Closed, Opened
 from streams.records import DeadLetter, Decoded, Identity, Record
 
 Types = Mapping[str, type[Command] | type[FenceLearner] | type[PrivacyCommand]]
@@ -13,10 +14,14 @@ Types = Mapping[str, type[Command] | type[FenceLearner] | type[PrivacyCommand]]
 _OF_THE_LOG: Types = {**TYPES, FenceLearner.__name__: FenceLearner}
 
 
-def decode(record: Record, types: Types = _OF_THE_LOG) -> Decoded | DeadLetter:
-    """The command of a record; a dead letter when its type, command, tenant and learner cannot be read."""
+def decode(record: Record, value: Opened, types: Types = _OF_THE_LOG) -> Decoded | DeadLetter:
+    """The command of a record with that opened value; a dead letter when its type, command, tenant and learner cannot
+    be read.
+    """
+    if isinstance(value, Closed):
+        return DeadLetter(record, "undecodable", value.detail)
     try:
-        decoded = schemas.decode_command(record.value or b"")
+        decoded = schemas.decode_command(value or b"")
     except schemas.Unreadable as error:
         return DeadLetter(record, error.code, error.detail)
     except schemas.InvalidRecord as error:

@@ -12,18 +12,14 @@ from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
 from streams.cloud_events import attributes
 from streams.content import Content, PlainContent, Said
+from streams.dead_letters import Letters, PlainLetters
 from streams.publish import Outgoing, Publisher
-from streams.records import DeadLetter, Record, Refusal
+from streams.records import CONTINUED, Record, Refusal
 from streams.tracing import traceparent_of
 from streams.work import Work
 
-CONTINUED = frozenset({"correlation-id", "traceparent"})
-"""Headers of a command that go on to all that it causes."""
-
-Headers = list[tuple[str, bytes]]
-
-
 PLAIN = PlainContent()
+PLAIN_LETTERS = PlainLetters()
 
 
 class Destination(NamedTuple):
@@ -42,12 +38,14 @@ class Emitter:
     partitions: int
     content: Content = PLAIN
     cloud_events: bool = False
+    letters: Letters = PLAIN_LETTERS
 
     async def turn_away(self, work: Work) -> None:
         """Says what has no effect, refusals and dead letters; returns when Kafka has all of it."""
         batches = self._refusals(work.refusals)
-        for letter in work.dead_letters:
-            batches[Destination(Topic.DEAD_LETTER, letter.record.partition)].append(_dead_letter(letter))
+        letters = await self.letters.say(work.dead_letters)
+        for letter, one in zip(work.dead_letters, letters, strict=True):
+            batches[Destination(Topic.DEAD_LETTER, letter.record.partition)].append(one)
         await self._publish(batches)
 
     async def emit(self, work: Work) -> None:
@@ -120,7 +118,7 @@ def _rejected(refusal: Refusal) -> dict[str, object]:
     }
 
 
-def continued(record: Record) -> Headers:
+def continued(record: Record) -> list[tuple[str, bytes]]:
     """Those headers of a record that go on; where its command is traced, the trace goes on from the command's span."""
     traceparent = traceparent_of(record)
     return [
@@ -128,18 +126,3 @@ def continued(record: Record) -> Headers:
         for key, value in record.headers
         if key.lower() in CONTINUED
     ]
-
-
-def _dead_letter(letter: DeadLetter) -> Outgoing:
-    record = letter.record
-    headers = [(key, value) for key, value in record.headers if key.lower() != "authorization"]
-    source = {
-        "x-error-code": letter.code,
-        "x-error-detail": letter.detail,
-        "x-source-topic": record.topic,
-        "x-source-partition": str(record.partition),
-        "x-source-offset": str(record.offset),
-        "x-source-timestamp": str(record.timestamp),
-    }
-    headers += [(key, value.encode()) for key, value in source.items()]
-    return Outgoing(record.key, record.value, record.timestamp, headers)

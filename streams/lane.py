@@ -23,6 +23,7 @@ from streams.emit import Emitter
 from streams.fence import Fences
 from streams.lease import Lease
 from streams.memory import Memory
+from streams.opening import Opened, Opening
 from streams.purge import purge, take_back, take_back_late
 from streams.records import Admitted, DeadLetter, Fence, Record, Refusal
 from streams.store import store
@@ -39,7 +40,7 @@ TRIP = 500
 
 @dataclass(frozen=True, slots=True)
 class CommandWay:
-    """decode → authorise → apply → store → emit. Where a fence is among a trip's records: see `streams.fence`."""
+    """open → decode → authorise → apply → store → emit. Fences among a trip's records: see `streams.fence`."""
 
     gate: Gate
     judge: Judge
@@ -48,6 +49,7 @@ class CommandWay:
     waiting: Waiting
     lease: Lease
     fences: Fences
+    opening: Opening
 
     async def go(self, memory: Memory, records: Sequence[Record]) -> None:
         work, fences = Work(), list[Fence]()
@@ -81,8 +83,8 @@ class CommandWay:
 
     async def _admit(self, records: Sequence[Record], work: Work, fences: list[Fence]) -> list[Admitted]:
         admitted = []
-        for record in records:
-            one = await self._admit_one(record)
+        for record, value in zip(records, await self.opening.open(records), strict=True):
+            one = await self._admit_one(record, value)
             if isinstance(one, Admitted):
                 admitted.append(one)
             elif isinstance(one, Fence):
@@ -93,8 +95,8 @@ class CommandWay:
                 work.dead_letters.append(one)
         return admitted
 
-    async def _admit_one(self, record: Record) -> Admitted | Fence | Refusal | DeadLetter:
-        decoded = decode(record)
+    async def _admit_one(self, record: Record, value: Opened) -> Admitted | Fence | Refusal | DeadLetter:
+        decoded = decode(record, value)
         if isinstance(decoded, DeadLetter):
             return decoded
         return await until_known(lambda: self.gate.authorise(decoded), self.gate, record, self.waiting)

@@ -1,4 +1,4 @@
-"""The way of a privacy command: decode → authorise → accept → emit. What it asks for is run later: `streams.runner`.
+"""The way of a privacy command: open → decode → authorise → accept → emit. It is run later: `streams.runner`.
 
 1. The request, by a lightweight transaction: the commit point. A record that is read again finds its own.
 2. Its place in its learner's list and its line of the audit, so that every read shows it.
@@ -22,6 +22,7 @@ from streams.emit import Emitter
 from streams.intake import Intake
 from streams.lane import until_known
 from streams.memory import Memory
+from streams.opening import Opened, Opening
 from streams.records import DeadLetter, Decoded, Record, Refusal
 from streams.waiting import Waiting
 from streams.work import Work
@@ -38,11 +39,12 @@ class PrivacyWay:
     emitter: Emitter
     waiting: Waiting
     wake: Callable[[], None]
+    opening: Opening
 
     async def go(self, memory: Memory, records: Sequence[Record]) -> None:  # noqa: ARG002 - nothing is kept in memory
         work, accepted = Work(), []
-        for record in records:
-            one = await self._take(record)
+        for record, value in zip(records, await self.opening.open(records), strict=True):
+            one = await self._take(record, value)
             if isinstance(one, Accepted):
                 accepted.append(one)
                 _announce(one.request, record, work)
@@ -55,8 +57,8 @@ class PrivacyWay:
         await self._queue(accepted)
         account(records, work)
 
-    async def _take(self, record: Record) -> Accepted | Refusal | DeadLetter:
-        decoded = decode(record, PRIVACY_TYPES)
+    async def _take(self, record: Record, value: Opened) -> Accepted | Refusal | DeadLetter:
+        decoded = decode(record, value, PRIVACY_TYPES)
         if isinstance(decoded, DeadLetter):
             return decoded
         ended = await self._judge(decoded)

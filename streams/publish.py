@@ -18,7 +18,7 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int
-    headers: list[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Producing(Protocol):
@@ -80,7 +80,7 @@ async def _replace(producing: Producing, failed: AIOKafkaProducer) -> None:
 def _fill(batch: Any, records: Sequence[Outgoing]) -> int:
     """How many of the first records went into the batch; a single one always does."""
     for count, one in enumerate(records):
-        if batch.append(key=one.key, value=one.value, timestamp=one.timestamp, headers=one.headers) is None:
+        if batch.append(key=one.key, value=one.value, timestamp=one.timestamp, headers=list(one.headers)) is None:
             return count
     batch.close()
     return len(records)

@@ -1,5 +1,6 @@
 """What a record of a command topic becomes on its way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +12,11 @@ from chat.domain.verdicts import Refused
 
 Record = Any
 """An aiokafka ConsumerRecord: topic, partition, offset, timestamp (broker's, ms), key, value, headers."""
+
+Headers = Sequence[tuple[str, bytes]]
+
+CONTINUED = frozenset({"correlation-id", "traceparent"})
+"""Headers of a command that go on to all that it causes."""
 
 
 class Identity(NamedTuple):

@@ -15,7 +15,7 @@ from streams.app import WorkerApp
 from streams.bootstrap import Servers, build, reach
 from streams.health import Health, serving
 from streams.waiting import Waiting
-from streams.watch import watch_exports, watch_idle, watch_keys, watch_topics
+from streams.watch import watch_exports, watch_idle, watch_keys, watch_sealing_keys, watch_topics
 
 Build = Callable[[Settings, Servers, Waiting], Awaitable[WorkerApp]]
 _log = structlog.get_logger()
@@ -83,6 +83,7 @@ async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
         asyncio.create_task(watch_topics(settings, servers.connection, app)),
         asyncio.create_task(watch_keys(servers.verifier, app)),
         asyncio.create_task(watch_exports(settings, app)),
+        asyncio.create_task(watch_sealing_keys(settings, servers.connection, app)),
     ]
     if settings.automatic_cleanup:
         watching.append(asyncio.create_task(watch_idle(settings, servers, app)))

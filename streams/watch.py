@@ -1,10 +1,13 @@
-"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh, empty threads and old exports go."""
+"""What goes on beside the lanes: topics stay as they were, keys of tokens fresh; what is over goes."""
 
 import asyncio
+
+import structlog
 
 from chat import topics
 from chat.errors import Permanent, Transient
 from chat.settings import Settings
+from chat.storage.sealing_end import destroy_over
 from chat.storage.session import Connection
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp
@@ -12,6 +15,10 @@ from streams.bootstrap import Servers, expiry
 from streams.exports import delete_expired_bundles
 
 INTERVAL = 1.0
+KEYS_INTERVAL = 900.0
+"""Seconds between two looks for keys whose end has come."""
+
+_log = structlog.get_logger()
 
 
 async def watch_topics(settings: Settings, connection: Connection, app: WorkerApp) -> None:
@@ -40,6 +47,17 @@ async def watch_exports(settings: Settings, app: WorkerApp) -> None:
     try:
         await delete_expired_bundles(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: bundles that stay are a leak
+        app.fail(error)
+
+
+async def watch_sealing_keys(settings: Settings, connection: Connection, app: WorkerApp) -> None:
+    """Destroys keys of days and old command keys in time; fails the worker where that has a fault."""
+    try:
+        while True:
+            for name in await app.waiting.until_served(lambda: destroy_over(connection, settings)):
+                _log.info("sealing_key_destroyed", key=name)
+            await asyncio.sleep(KEYS_INTERVAL)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: keys that stay open what they sealed
         app.fail(error)
 
 

@@ -10,7 +10,7 @@ from api.app import create_app
 from api.cursor import Cursors
 from api.health import Health
 from api.live.rooms import Rooms
-from api.read_side import ReadSide
+from api.read_side import FindCommandKey, ReadSide, no_command_key
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Message, ThreadKey
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.subject import Subjects
@@ -71,7 +71,9 @@ def make_app(
     health: Health | None = None,
     requests: RequestHistory | None = None,
     exports: Shelf | None = None,
+    *,
     rooms: Rooms | None = None,
+    command_key: FindCommandKey = no_command_key,
     **settings: Any,
 ) -> FastAPI:
     """An application over `history`, without a limit of requests unless `settings` say so."""
@@ -79,8 +81,8 @@ def make_app(
     kept = requests or MemoryRequests(Subjects(b"s" * 32))
     verifier = TokenVerifier(chosen)
     rooms = rooms or Rooms(history, chosen.stream_listeners, chosen.stream_seconds)
-    healthy = health or Health({})
-    return create_app(ReadSide(chosen, history, kept, verifier, healthy, Cursors(secret), rooms, exports))
+    health = health or Health({})
+    return create_app(ReadSide(chosen, history, kept, verifier, health, Cursors(secret), rooms, exports, command_key))
 
 
 class Broken(MemoryHistory):

@@ -107,7 +107,7 @@ class Service:
         sent = self.world.publisher.records("chat.commands")
         for one in sent[self._fences :]:
             partition = partition_of(one.key or b"", PARTITIONS)
-            self.log.append(one.value, one.key, partition, tuple(one.headers))
+            self.log.append(one.value, one.key, partition, tuple((name, value or b"") for name, value in one.headers))
         self._fences = len(sent)
 
     async def beside(self, work: Any) -> None:

@@ -15,12 +15,13 @@ from streams.authorise import Gate
 from streams.emit import Emitter
 from streams.intake import Intake, LifeOf
 from streams.memory import Memory
+from streams.opening import Opening
 from streams.privacy_way import PrivacyWay
 from streams.runner import Runner
 from streams.waiting import Waiting
 from tests.records import PARTITIONS, SEAL, SUBJECTS, Log, Sent, token, uid, verifier
 from tests.wait import until_async
-from tests.way import MemoryPublisher
+from tests.way import MemoryPublisher, no_command_keys
 
 TOPIC = "chat.privacy.commands"
 OFFICER = token(user="officer-1", role="compliance")
@@ -217,7 +218,8 @@ class Desk:
         waiting = Waiting()
         intake = Intake(Mortal(self.kept, calls), self.life_of or self._life_of, waiting, SUBJECTS, b"k" * 32, epoch=1)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL, self.disabled)
-        return PrivacyWay(gate, intake, self._emitter(calls), waiting, lambda: None)
+        opening = Opening(no_command_keys, waiting)
+        return PrivacyWay(gate, intake, self._emitter(calls), waiting, lambda: None, opening)
 
     def _emitter(self, calls: Calls) -> Emitter:
         return Emitter(Mortal(self.publisher, calls), schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]

@@ -1,12 +1,13 @@
 """The whole way of a command without any server: the store and the publisher live in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import schemas
 from chat.domain.moderation import Moderate, keep
 from chat.domain.verdict import Limits
+from chat.storage.command_keys import Opener
 from chat.storage.memory import MemoryStore
 from chat.storage.memory_privacy import MemoryRequests
 from streams.apply import Judge
@@ -16,6 +17,7 @@ from streams.fence import Fences
 from streams.lane import CommandWay
 from streams.lease import Lease
 from streams.memory import Memory
+from streams.opening import Find, Opening
 from streams.publish import Outgoing
 from streams.waiting import Waiting
 from tests.memory_lives import MemoryLives
@@ -40,6 +42,11 @@ class MemoryPublisher:
         return [schemas.decode(one.value) for one in self.records(topic) if one.value is not None]
 
 
+async def no_command_keys(_key_ids: Collection[bytes]) -> Mapping[bytes, Opener]:
+    """Of a service that never had any."""
+    return {}
+
+
 async def _is_member() -> bool:
     return True
 
@@ -54,6 +61,7 @@ class World:
     retention: int = 0
     moderate: Moderate = keep
     lease: Lease = field(default_factory=lambda: Lease(_is_member))
+    find_command_keys: Find = no_command_keys
     requests: MemoryRequests = field(default_factory=lambda: MemoryRequests(SUBJECTS))
     lives: MemoryLives = field(init=False)
 
@@ -88,4 +96,5 @@ class World:
         emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL)
         fences = Fences(self.requests, self.lives, self.store, SUBJECTS, waiting, epoch=1)
-        return CommandWay(gate, judge, self.store, emitter, waiting, self.lease, fences)
+        opening = Opening(self.find_command_keys, waiting)
+        return CommandWay(gate, judge, self.store, emitter, waiting, self.lease, fences, opening)

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 MODULES: Mapping[str, str] = {
-    name: f"chat.cli.{name}"
+    name: f"chat.cli.{name.replace('-', '_')}"
     for name in (
         "up",
         "servers",
@@ -21,6 +21,7 @@ MODULES: Mapping[str, str] = {
         "token",
         "send",
         "tail",
+        "dead-letter",
         "schemas",
         "openapi",
         "privacy",

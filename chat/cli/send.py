@@ -1,6 +1,7 @@
 """`chat send`: commands as JSON lines, and what became of them."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -11,7 +12,7 @@ from chat import tracing
 from chat.cli.output import PLAIN, AsJsonLines, json_line, note
 from chat.cli.start import start
 from chat.errors import BadInput, OutcomeTimeout
-from chat.sdk import Outcome, Producer, Sent
+from chat.sdk import CommandKey, Outcome, Producer, Sent
 
 SHOWN = ("command_id", "outcome", "code", "event_id", "topic", "partition", "offset")
 SECONDS = 30.0
@@ -30,6 +31,9 @@ def send(
     token: Annotated[str, typer.Option(envvar="CHAT_TOKEN", help="The JWT to send with.", show_envvar=True)] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcomes and print a line for each.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the next outcome.")] = SECONDS,
+    seal: Annotated[
+        Path | None, typer.Option(help="Seal every command to the public key of this file (JWK or JWK Set).")
+    ] = None,
     _as_json: AsJsonLines = False,
 ) -> None:
     """Send commands: {"type": "PostMessage", ...}, one a line. Missing ids are made.
@@ -45,12 +49,23 @@ def send(
     tracing.configure(settings, "send")
     with (
         tracing.span("chat send", kind=SpanKind.PRODUCER),
-        Producer(settings, token=token, outcomes=wait) as producer,
+        Producer(settings, token=token, outcomes=wait, seal_to=_public_key(seal)) as producer,
     ):
         sent = [producer.send(command) for command in commands]
         good = report(sent, timeout) if wait else _placed(sent, timeout)
     if not good:
         raise typer.Exit(FAILED)
+
+
+def _public_key(file: Path | None) -> CommandKey | None:
+    if file is None:
+        return None
+    try:
+        return CommandKey.from_jwk(orjson.loads(file.read_bytes()))
+    except OSError as error:
+        raise BadInput("--seal", f"the file cannot be read ({error.strerror})") from error
+    except orjson.JSONDecodeError as error:
+        raise BadInput("--seal", "the file must hold a JWK or a JWK Set") from error
 
 
 def _commands(text: bytes) -> Iterator[dict[str, Any]]:

@@ -8,11 +8,13 @@
         print(sent.outcome(timeout=30))
 
 `AsyncProducer` is the same for asyncio: `sent = await chat.send({...})`, `await sent.outcome()`. To send the same
-command again, with the same `command_id`, is always safe.
+command again, with the same `command_id`, is always safe. With `seal_to=CommandKey.from_jwk(...)` commands are sealed
+before they leave: see `docs/sealed-commands.md`.
 """
 
+from chat.privacy.sealed_command import CommandKey
 from chat.sdk.async_producer import AsyncProducer, AsyncSent
 from chat.sdk.outcome import Outcome, OutcomeKind
 from chat.sdk.producer import Producer, Sent
 
-__all__ = ["AsyncProducer", "AsyncSent", "Outcome", "OutcomeKind", "Producer", "Sent"]
+__all__ = ["AsyncProducer", "AsyncSent", "CommandKey", "Outcome", "OutcomeKind", "Producer", "Sent"]

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from chat.errors import OutcomeTimeout
+from chat.privacy.sealed_command import CommandKey
 from chat.sdk.client import Client
 from chat.sdk.ledger import Pending
 from chat.sdk.outcome import Outcome, Position
@@ -36,16 +37,24 @@ class AsyncSent:
 class AsyncProducer:
     """As `Producer`, without blocking the event loop; an async context manager."""
 
-    def __init__(self, settings: Settings | None = None, *, token: str = "", outcomes: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        token: str = "",
+        outcomes: bool = True,
+        seal_to: CommandKey | None = None,
+    ) -> None:
         self._client = Client(settings or load(), outcomes=outcomes)
         self._token = token
+        self._seal_to = seal_to
         self._turn = asyncio.Lock()  # keeps the order of the calls
 
     async def send(
         self, command: Mapping[str, Any], *, token: str = "", correlation_id: str = "", traceparent: str = ""
     ) -> AsyncSent:
         """As `Producer.send`."""
-        record = outgoing(command)
+        record = outgoing(command, self._seal_to)
         wanted = headers(token or self._token, correlation_id, traceparent)
         async with self._turn:
             pending = await asyncio.to_thread(self._client.send, record, wanted)

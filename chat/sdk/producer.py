@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from chat.errors import BadInput, OutcomeTimeout
+from chat.privacy.sealed_command import CommandKey
 from chat.sdk.client import Client
 from chat.sdk.ledger import Pending
 from chat.sdk.outcome import Outcome, Position
@@ -41,12 +42,21 @@ class Producer:
     """Sends commands, in the order of the calls. Safe to share between threads; a context manager.
 
     `settings` say where Kafka is (default: the process's own), `token` is the JWT to send with. With `outcomes=False`
-    it only sends. Raises `BadSetting`.
+    it only sends. `seal_to`: the service's public key (`GET /api/v1/privacy/command-keys`), to which every command is
+    sealed. Raises `BadSetting`.
     """
 
-    def __init__(self, settings: Settings | None = None, *, token: str = "", outcomes: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        token: str = "",
+        outcomes: bool = True,
+        seal_to: CommandKey | None = None,
+    ) -> None:
         self._client = Client(settings or load(), outcomes=outcomes)
         self._token = token
+        self._seal_to = seal_to
 
     def send(
         self, command: Mapping[str, Any], *, token: str = "", correlation_id: str = "", traceparent: str = ""
@@ -56,7 +66,7 @@ class Producer:
         Raises `BadInput` for what is no JSON or has no token, `TopicMismatch`, `NotSent`, `BrokerRefused` or
         `BrokerUnavailable`; then nothing was sent.
         """
-        record = outgoing(command)
+        record = outgoing(command, self._seal_to)
         pending = self._client.send(record, headers(token or self._token, correlation_id, traceparent))
         return Sent(record.command, pending)
 

@@ -9,6 +9,7 @@ import schemas
 from chat.domain.partition import learner_key, partition_of
 from chat.errors import BadInput
 from chat.ids import new_id
+from chat.privacy.sealed_command import CommandKey
 from chat.topic_specs import Topic
 
 PRIVACY = frozenset({"ExportLearnerData", "DeleteLearnerData", "EnrolLearner"})
@@ -33,11 +34,11 @@ class Outgoing(NamedTuple):
         return 0 if self.key is None else partition_of(self.key, partitions)
 
 
-def outgoing(command: Mapping[str, Any]) -> Outgoing:
+def outgoing(command: Mapping[str, Any], seal_to: CommandKey | None = None) -> Outgoing:
     """The record of `{"type": …, …}`, with the ids that are missing.
 
-    The value is Avro. A command that fits no schema goes as the JSON that it is: the service judges, and its verdict
-    comes back as any other. Raises `BadInput` for what is no JSON.
+    The value is Avro, sealed where there is a key to `seal_to`. A command that fits no schema goes as the JSON that it
+    is: the service judges, and its verdict comes back as any other. Raises `BadInput` for what is no JSON.
     """
     filled = dict(command)
     for name in ("command_id", MADE_IDS.get(str(command.get("type")))):
@@ -46,7 +47,8 @@ def outgoing(command: Mapping[str, Any]) -> Outgoing:
     identity = _identity(filled)
     key = None if identity is None else learner_key(*identity[:2]).encode()
     topic = Topic.PRIVACY_COMMANDS if filled.get("type") in PRIVACY else Topic.COMMANDS
-    return Outgoing(filled, topic, key, _value(filled), identity)
+    value = _value(filled)
+    return Outgoing(filled, topic, key, value if seal_to is None else seal_to.seal(value, topic, key), identity)
 
 
 def _identity(command: Mapping[str, Any]) -> Identity | None:

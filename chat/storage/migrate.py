@@ -23,9 +23,11 @@ from chat.privacy.kek import KeyEncryption, check_value, require_fitting
 from chat.privacy.key_store import key_store, prepare
 from chat.privacy.subject import SECRET as SUBJECT
 from chat.settings import Environment, Settings
+from chat.storage import command_keys
 from chat.storage.cql_script import statements
 from chat.storage.key_epochs import Epochs, open_epoch
 from chat.storage.migration_lock import MigrationLock
+from chat.storage.sealing_keys import Purpose, SealingKeys
 from chat.storage.session import FAULTS, Connection
 
 FOLDER = Path(__file__).parents[2] / "cassandra" / "migrations"
@@ -100,7 +102,7 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
             for one in missing:
                 await _apply(connection, lock, one)
         await _make_secrets(connection)
-        if settings.message_encryption or settings.privacy_enabled:
+        if settings.message_encryption or settings.privacy_enabled or settings.dead_letter_content == "sealed":
             await _make_keys(connection, settings)
         if settings.privacy_enabled:
             _make_signing_key(settings)
@@ -217,13 +219,17 @@ async def _make_secrets(connection: Connection) -> None:
 
 
 async def _make_keys(connection: Connection, settings: Settings) -> None:
-    """Opens the first epoch of key-encryption keys. It never makes another where that one's key is not at hand."""
+    """Opens the first epoch of key-encryption keys, and makes the first key that commands are sealed to.
+
+    It never opens another epoch where that one's key is not at hand.
+    """
     prepare(settings)
     keys = key_store(settings)
     if (await Epochs.load(connection)).current is None:
         await _open_first_epoch(connection, keys)
     epochs = await Epochs.load(connection)
     await require_fitting(keys, [(one.name, one.check_value) for one in epochs.readable])
+    await command_keys.begin(SealingKeys(connection, keys, Purpose.COMMANDS))
 
 
 def _make_signing_key(settings: Settings) -> None:

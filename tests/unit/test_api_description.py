@@ -43,9 +43,9 @@ GOOD = {
 
 PRIVACY = {
     f"/api/v1/privacy/{path}"
-    for path in ("requests", "requests/{request_id}", "audit", "exports/{request_id}", "signing-keys")
+    for path in ("requests", "requests/{request_id}", "audit", "exports/{request_id}", "signing-keys", "command-keys")
 }
-"""Asked with another token: `test_api_privacy.py` and `test_api_exports.py` do."""
+"""Asked with another token: `test_api_privacy.py`, `test_api_exports.py` and `test_api_command_keys.py` do."""
 
 
 async def up() -> None:

@@ -35,7 +35,9 @@ async def _outgoing(form: schemas.Format, *, cloud_events: bool) -> Outgoing:
 async def test_the_reference_library_reads_it() -> None:
     """An event is a CloudEvent of the binary mode, with the value that it always has."""
     said = await _outgoing(schemas.Format.JSON, cloud_events=True)
-    read: Any = from_binary(KafkaMessage(dict(said.headers), said.key, said.value or b""), JSONFormat())
+    read: Any = from_binary(
+        KafkaMessage({name: value or b"" for name, value in said.headers}, said.key, said.value or b""), JSONFormat()
+    )
     assert read.get_id() == _event().fields["event_id"]
     assert read.get_type() == "aivo.chat.v1.CHAT_THREAD_DELETED"
     assert read.get_source() == "/aivo-chat/tenant-1"

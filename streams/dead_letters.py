@@ -1,0 +1,71 @@
+"""Dead letters as they go out: the record's own bytes, or sealed under the key of its day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chat.privacy.envelope import new_key
+from chat.privacy.sealed_letter import HEADER, Content, Headers, LetterKey
+from chat.storage.letter_keys import LetterKeys, day_of
+from streams.publish import Outgoing
+from streams.records import CONTINUED, DeadLetter, Record
+from streams.waiting import Waiting
+
+
+class Letters(Protocol):
+    """How dead letters go out."""
+
+    async def say(self, letters: Sequence[DeadLetter]) -> list[Outgoing]:
+        """The letters, in their order."""
+        ...
+
+
+class PlainLetters:
+    """With the record's own bytes and headers."""
+
+    async def say(self, letters: Sequence[DeadLetter]) -> list[Outgoing]:
+        return [_letter(one, Content(one.record.value, own_headers(one.record)), []) for one in letters]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedLetters:
+    """Value and headers under the key of the record's day; once that is destroyed, such as nobody can open."""
+
+    keys: LetterKeys
+    waiting: Waiting
+
+    async def say(self, letters: Sequence[DeadLetter]) -> list[Outgoing]:
+        return [await self._say(one) for one in letters]
+
+    async def _say(self, letter: DeadLetter) -> Outgoing:
+        record = letter.record
+        day = day_of(record.timestamp)
+        key = await self.waiting.until_served(lambda: self.keys.sealing(day)) or LetterKey(new_key(), day)
+        own = own_headers(record)
+        sealed = key.seal(Content(record.value, own), source_of(record))
+        clear = [(name, value) for name, value in own if name.lower() in CONTINUED]
+        return _letter(letter, Content(sealed, clear), [(HEADER, day.encode())])
+
+
+def source_of(record: Record) -> str:
+    """A record's place in words."""
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+def own_headers(record: Record) -> Headers:
+    """The record's headers; a token never goes further than the command's own record."""
+    return [(key, value) for key, value in record.headers if key.lower() != "authorization"]
+
+
+def _letter(letter: DeadLetter, content: Content, last: Headers) -> Outgoing:
+    record = letter.record
+    said = {
+        "x-error-code": letter.code,
+        "x-error-detail": letter.detail,
+        "x-source-topic": record.topic,
+        "x-source-partition": str(record.partition),
+        "x-source-offset": str(record.offset),
+        "x-source-timestamp": str(record.timestamp),
+    }
+    added = [(key, value.encode()) for key, value in said.items()]
+    return Outgoing(record.key, content.value, record.timestamp, [*content.headers, *added, *last])
