@@ -211,6 +211,10 @@ class ReceiptForged(Permanent):
     """A receipt that its key did not sign, that was changed, or that does not follow the one before it."""
 
 
+class FileDamaged(Permanent):
+    """A file of Kafka or Cassandra that cannot be decoded: cut short, changed, or of a version that is not known."""
+
+
 class LeaseLost(Permanent):
     """Another worker has taken a privacy request over: whoever had it before may save nothing more."""
 
