@@ -5,6 +5,7 @@ import typer
 from chat.cli.output import PLAIN
 from chat.cli.privacy_hold import hold
 from chat.cli.privacy_keys import rotate
+from chat.cli.privacy_ledger import receipts, replay_ledger
 from chat.cli.privacy_requests import COMMANDS
 from chat.cli.privacy_verify import verify
 
@@ -14,5 +15,5 @@ app = typer.Typer(
     **PLAIN,
 )
 
-for command in (*COMMANDS, hold, rotate, verify):
+for command in (*COMMANDS, hold, rotate, verify, receipts, replay_ledger):
     app.command()(command)

@@ -138,7 +138,7 @@ CELL = DataKey(KEY.key, 1, LearnerId(*LEARNER, 1)).seal("the sealed words", "con
 
 def cells(data: bytes, *keys: SurvivingKey) -> list[tuple[int, bool]]:
     search = CellSearch(LEARNER, keys)
-    return [tuple(one) for window in windows([data]) for one in search.look(window)]
+    return [(one.place, one.sealed) for window in windows([data]) for one in search.look(window)]
 
 
 def test_readable_cells_of_the_learners_partitions_are_found() -> None:
@@ -172,7 +172,7 @@ async def test_a_wrapped_key_is_found_wherever_its_row_lies(tmp_path: Path) -> N
 
     async def found(generations: int) -> list[tuple[str, SurvivingKey]]:
         search = KeySearch(subject, generations, [keyring])
-        return [tuple(one) async for one in DiskSearch([keyring]).keys(file, search)]
+        return [(one.place, one.key) async for one in DiskSearch([keyring]).keys(file, search)]
 
     assert await found(2) == [(f"{file}@5000", SurvivingKey(KEY.key, 2, 3, epoch))]
     assert await found(1) == []

@@ -8,6 +8,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from chat.broker import Place
 from chat.domain.model import Learner
 from chat.errors import CellDamaged
+from chat.partition_reader import Kept
 from chat.privacy.search import segment
 from chat.privacy.search.disk import DiskSearch, Wanted
 from chat.privacy.traces import Searched, Trace, What
@@ -53,7 +54,7 @@ async def test_words_are_found_in_every_compression(partition: Path, codec: str)
     assert [one for one in await found(partition, CANARY) if one.detail == "text 1"] == [
         Trace(What.WORDS, place, "text 1")
     ]
-    assert [one.offset for one in segment.records(partition / NAME) if isinstance(one, segment.Kept)] == [*range(7, 18)]
+    assert [one.offset for one in segment.records(partition / NAME) if isinstance(one, Kept)] == [*range(7, 18)]
 
 
 async def test_a_segment_that_is_about_to_go_is_searched(tmp_path: Path) -> None:
