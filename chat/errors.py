@@ -211,8 +211,16 @@ class JobFailed(Permanent):
         self.held = held
 
 
+class LedgerUnavailable(Transient):
+    """The folder of receipts that is kept apart from Cassandra cannot be written or read."""
+
+
 class ReceiptForged(Permanent):
     """A receipt that its key did not sign, that was changed, or that does not follow the one before it."""
+
+
+class FileDamaged(Permanent):
+    """A file of Kafka or Cassandra that cannot be decoded: cut short, changed, or of a version that is not known."""
 
 
 class LeaseLost(Permanent):

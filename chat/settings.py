@@ -130,6 +130,10 @@ class Settings(BaseSettings):
     signing_key_file: Path = Field(
         Path(".chat/signing.pem"), description="Ed25519 private key that signs exports, in PEM; mode 0600"
     )
+    erasure_ledger: Path = Field(
+        Path(".chat/ledger"),
+        description="where receipts of erasures are kept once more, apart from Cassandra and its backups",
+    )
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     dead_letter_content: Literal["plain", "sealed"] = Field(
         "plain", description="dead letters; sealed: under a key of the day, destroyed after their retention"

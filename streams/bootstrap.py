@@ -13,10 +13,11 @@ from chat.moderation.moderator import Moderator
 from chat.moderation.rules import read_rules
 from chat.privacy.bounds import bounds
 from chat.privacy.job import Jobs, registry
+from chat.privacy.ledger import LedgerFolder
 from chat.privacy.receipt import SECRET as RECEIPT_SECRET
 from chat.privacy.receipt import ReceiptKey
 from chat.privacy.subject import SECRET, Subjects
-from chat.settings import Settings
+from chat.settings import Environment, Settings
 from chat.storage import migrate
 from chat.storage.cassandra_erasure import CassandraLifeRows
 from chat.storage.cassandra_privacy import CassandraRequests
@@ -114,7 +115,7 @@ async def erasure_jobs(
         holds=await waiting.until_served(lambda: CassandraHolds.open(connection)),
         said=EventLog(settings),
         fencing=fencing,
-        receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), settings.message_encryption),
+        receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), settings.message_encryption, _ledger(settings)),
         end_exports=await waiting.until_served(lambda: bundles_end(settings, connection)),
     )
     return erasure, Enrolment(lives, fencing)
@@ -196,6 +197,10 @@ async def privacy_way(
     lives = await waiting.until_served(lambda: Lives.open(servers.connection))
     intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
     return PrivacyWay(gate, intake, emitter, waiting, runner.wake, _opening(settings, servers, waiting))
+
+
+def _ledger(settings: Settings) -> LedgerFolder:
+    return LedgerFolder(settings.erasure_ledger, made=settings.environment is not Environment.PRODUCTION)
 
 
 def _life_in(lives: Lives) -> LifeOf:

@@ -11,6 +11,7 @@ from typing import Any
 from chat.domain.privacy import Request
 from chat.privacy.bounds import Bounds
 from chat.privacy.job import Save
+from chat.privacy.ledger import Ledger
 from chat.privacy.receipt import FIRST, ReceiptKey, digest
 from chat.storage import learner_keys
 from chat.storage.erasure_store import Link, ReceiptChain
@@ -27,12 +28,13 @@ STAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """`encrypted`: whether words are sealed here."""
+    """`encrypted`: whether words are sealed here. `ledger`: where a receipt is kept outside Cassandra."""
 
     chain: ReceiptChain
     key: ReceiptKey
     bounds: Bounds
     encrypted: bool
+    ledger: Ledger
 
     async def issue(self, request: Request, notes: Notes, save: Save) -> str:
         """The receipt, signed and in its place."""
@@ -43,6 +45,7 @@ class Receipts:
                 await save(notes.text())
             link = Link(_number(notes.draft), request.key.request_id, notes.draft)
             if (await self.chain.add(tenant_id, link)).request_id == link.request_id:
+                await self.ledger.add(tenant_id, link.number, link.document)
                 return notes.draft
             notes = notes._replace(draft="")
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from chat.domain.model import LearnerId, ThreadKey
+from chat.errors import LedgerUnavailable
 from chat.storage.erasure_store import Link, ThreadMark
 from chat.storage.memory import MemoryStore
 from tests.way import MemoryPublisher
@@ -87,6 +88,19 @@ class MemoryHolds:
 
     async def release(self, subject: bytes) -> None:
         self.held.pop(subject, None)
+
+
+@dataclass
+class MemoryLedger:
+    """Receipts by tenant and number; `full` as a disk is."""
+
+    kept: dict[tuple[str, int], str] = field(default_factory=dict)
+    full: bool = False
+
+    async def add(self, tenant_id: str, number: int, document: str) -> None:
+        if self.full:
+            raise LedgerUnavailable("no room")
+        self.kept[tenant_id, number] = document
 
 
 @dataclass

@@ -18,7 +18,7 @@ from streams.memory import Memory
 from streams.receipts import Receipts
 from tests.bundles import MemoryStore as BundleStore
 from tests.bundles import builder
-from tests.erasing import MemoryChain, MemoryHolds, MemoryRows, Published
+from tests.erasing import MemoryChain, MemoryHolds, MemoryLedger, MemoryRows, Published
 from tests.memory_exports import StoreReads
 from tests.privacy_desk import Desk, PrivacyLog
 from tests.records import PARTITIONS, SEAL, SUBJECTS, Log, token, uid
@@ -40,6 +40,7 @@ class Service:
     chain: MemoryChain = field(default_factory=MemoryChain)
     holds: MemoryHolds = field(default_factory=MemoryHolds)
     bundles: BundleStore = field(default_factory=BundleStore)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
     desk: Desk = field(init=False)
     _fences: int = 0
     _memories: dict[int, Memory] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Service:
     def __post_init__(self) -> None:
         emitter = Emitter(self.world.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         fencing, lives = Fencing(emitter, SEAL), self.world.lives
-        receipts = Receipts(self.chain, KEY, Bounds(1, 2, 3), encrypted=True)
+        receipts = Receipts(self.chain, KEY, Bounds(1, 2, 3), encrypted=True, ledger=self.ledger)
         said = Published(self.world.publisher)
         self.desk = Desk(publisher=self.world.publisher, life_of=self._life_of)
         self.world.requests = self.desk.kept

@@ -22,7 +22,12 @@ HTTP_OK = 200
 READY_SECONDS = 60.0
 GRACE_SECONDS = 20.0
 PAUSE_SECONDS = 0.1
-BESIDE = {"kek_folder": "keys", "export_folder": "exports", "signing_key_file": "signing.pem"}
+BESIDE = {
+    "kek_folder": "keys",
+    "export_folder": "exports",
+    "erasure_ledger": "ledger",
+    "signing_key_file": "signing.pem",
+}
 """Where in the folder of data these settings are, where nobody has set them."""
 
 

@@ -6,6 +6,7 @@ from chat.cli.output import PLAIN
 from chat.cli.privacy_command_key import command_key
 from chat.cli.privacy_hold import hold
 from chat.cli.privacy_keys import rotate
+from chat.cli.privacy_ledger import receipts, replay_ledger
 from chat.cli.privacy_requests import COMMANDS
 from chat.cli.privacy_verify import verify
 
@@ -15,5 +16,5 @@ app = typer.Typer(
     **PLAIN,
 )
 
-for command in (*COMMANDS, command_key, hold, rotate, verify):
+for command in (*COMMANDS, command_key, hold, rotate, verify, receipts, replay_ledger):
     app.command()(command)

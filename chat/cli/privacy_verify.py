@@ -1,81 +1,129 @@
-"""`chat privacy verify`: what is left of a learner, in every table and in its partition of every topic."""
+"""`chat privacy verify`: what is left of a learner in tables, topics and files, and whether that can be believed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import typer
 
-from chat.broker import Place
-from chat.cli.output import AsJsonLines, json_line
+from chat.cli.output import AsJsonLines, json_line, note
 from chat.cli.privacy_requests import Learner, Tenant
 from chat.cli.send import FAILED
 from chat.cli.start import start
 from chat.domain import model
-from chat.domain.partition import partition_of
-from chat.domain.position import EPOCH_SHIFT
-from chat.partition_reader import read
-from chat.privacy.traces import Searched, Trace, What, in_record, in_row
+from chat.errors import BadInput
+from chat.privacy.key_folder import KeyFolder
+from chat.privacy.key_store import key_store
+from chat.privacy.search.everywhere import Everywhere
+from chat.privacy.traces import Trace, What
 from chat.settings import Settings
-from chat.storage import migrate, scan
-from chat.storage.cassandra_erasure import CassandraLifeRows
-from chat.storage.learner_keys import LearnerKeys
+from chat.storage import migrate
 from chat.storage.session import Connection
-from chat.topic_specs import Topic
 
-_OFFSETS = (1 << EPOCH_SHIFT) - 1
+UNPROVEN = 3
+"""Exit status where nothing was found, and that proves nothing."""
+
+_PROMISED = {What.IDS, What.UNREAD}
+
+Paths = Annotated[list[Path], typer.Option(help="A file or folder to search too; may be repeated.")]
+Keys = Annotated[list[Path], typer.Option(help="Another folder of key-encryption keys, such as a backup's.")]
+Texts = Annotated[list[str], typer.Option(help="Words of the learner's to search for; may be repeated.")]
+Control = Annotated[str, typer.Option(help="A learner of the tenant who lives, to be found in every place.")]
+ControlTexts = Annotated[list[str], typer.Option(help="Words that are there, of the control's or anybody's.")]
 
 
-def verify(*, tenant: Tenant, learner: Learner, _as_json: AsJsonLines = False) -> None:
-    """Search every table and topic for what is left of a learner, and print each trace as a JSON line.
+class Asked(NamedTuple):
+    """What to search, and by what to know that the search works."""
 
-    Exit status 1 where there is a row, or a record with words. What goes on in a new life is no trace. It reads whole
-    tables: for operators, now and then.
+    learner: model.Learner
+    texts: Sequence[str]
+    control: model.Learner | None
+    control_texts: Sequence[str]
+
+
+def verify(
+    *,
+    tenant: Tenant,
+    learner: Learner,
+    path: Paths = [],  # noqa: B006 - typer copies it
+    keys: Keys = [],  # noqa: B006 - as above
+    text: Texts = [],  # noqa: B006 - as above
+    control: Control = "",
+    control_text: ControlTexts = [],  # noqa: B006 - as above
+    _as_json: AsJsonLines = False,
+) -> None:
+    """Search every table and topic, and every --path, for what is left of a learner; print each trace as a JSON line.
+
+    A path is a folder of Kafka's logs, of Cassandra's data, commit log, hints or snapshots, of bundles, or any file.
+    Segments and data files are decoded; what is sealed is tried with every key that is left. `ids` stay by promise for
+    a time; of a file they are told once.
+
+    Exit status 1 where anything else is left; 3 where nothing is, but a place could not be read, or the control was
+    not found in every place, so that the search proves nothing.
     """
-    if asyncio.run(_verify(start(), model.Learner(tenant, learner))):
-        raise typer.Exit(FAILED)
+    if missing := [one for one in path if not one.exists()]:
+        raise BadInput("--path", f"{missing[0]} is not there")
+    if control_text and not control:
+        raise BadInput("--control-text", "needs --control")
+    other = model.Learner(tenant, control) if control else None
+    asked = Asked(model.Learner(tenant, learner), text, other, control_text)
+    status = asyncio.run(_verify(start(), asked, path, keys))
+    if status:
+        raise typer.Exit(status)
 
 
-async def _verify(settings: Settings, learner: model.Learner) -> bool:
-    """Prints the traces; whether there are any but ids."""
+async def _verify(settings: Settings, asked: Asked, paths: Sequence[Path], keys: Sequence[Path]) -> int:
     connection = await Connection.open(settings)
     try:
         await migrate.check(connection)
-        found = [one async for one in _traces(settings, connection, learner)]
+        keyrings = [key_store(settings), *map(KeyFolder, keys)]
+        search = await Everywhere.open(settings, connection, paths, keyrings)
+        silent = [] if asked.control is None else await _without_control(search, asked)
+        found = await _search(search, asked.learner, asked.texts)
     finally:
         await connection.close()
-    return any(one.what is not What.IDS for one in found)
+    note(", ".join(f"{count} {what}" for what, count in sorted(found.items())) or "nothing is left")
+    if found.keys() - _PROMISED:
+        return FAILED
+    return UNPROVEN if silent or found[What.UNREAD] else 0
 
 
-async def _traces(settings: Settings, connection: Connection, learner: model.Learner) -> AsyncIterator[Trace]:
-    whose = await _searched(settings, connection, learner)
-    async for one in _in_tables(connection, whose):
-        json_line(one._asdict())
-        yield one
-    for topic in Topic:
-        for one in await asyncio.to_thread(_in_topic, settings, topic, whose):
-            json_line(one._asdict())
-            yield one
+async def _search(search: Everywhere, learner: model.Learner, texts: Sequence[str]) -> Counter[What]:
+    """Prints the traces, and counts them."""
+    report = Report()
+    async for _, trace in search.traces(learner, texts):
+        report.take(trace)
+    return report.counts
 
 
-async def _searched(settings: Settings, connection: Connection, learner: model.Learner) -> Searched:
-    held = (await (await LearnerKeys.open(connection, settings, writes=False)).find([learner]))[learner]
-    if not held.life.alive or held.life.generation == model.FIRST_GENERATION:
-        return Searched(learner, held.cells.open)
-    living = held.life.of(learner)
-    pages = (await CassandraLifeRows.open(connection)).threads(living)
-    threads = frozenset([one async for page in pages for one in page])
-    return Searched(learner, held.cells.open, living, threads, held.life.since & _OFFSETS)
+async def _without_control(search: Everywhere, asked: Asked) -> list[str]:
+    """Where the control was searched for and not found; told on stderr, with what it was found as where it was."""
+    assert asked.control is not None  # noqa: S101 - for the type
+    by_place: dict[str, Counter[What]] = {one: Counter() for one in ("tables", "topics", *map(str, search.paths))}
+    async for searched, trace in search.traces(asked.control, asked.control_texts, spare_living=False):
+        by_place[searched][trace.what] += trace.what is not What.UNREAD
+    for place, counts in by_place.items():
+        shown = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+        note(f"control in {place}: {shown or 'NOT FOUND: the search does not work there, or nothing is to be found'}")
+    return [place for place, counts in by_place.items() if not counts.total()]
 
 
-async def _in_tables(connection: Connection, whose: Searched) -> AsyncIterator[Trace]:
-    for table, columns in (await scan.tables(connection)).items():
-        async for page in scan.rows(connection, table, columns):
-            for row in page:
-                if trace := in_row(table, row, whose):
-                    yield trace
+@dataclass
+class Report:
+    """Prints traces: each, but `ids` of a file once. `counts` has all."""
 
+    counts: Counter[What] = field(default_factory=Counter)
+    _told: set[str] = field(default_factory=set)
 
-def _in_topic(settings: Settings, topic: Topic, whose: Searched) -> list[Trace]:
-    place = Place(topic, partition_of(whose.key.encode(), settings.topic_partitions))
-    records = (one for batch in read(settings, place) for one in batch)
-    return [trace for one in records if (trace := in_record(place, one, whose))]
+    def take(self, trace: Trace) -> None:
+        """One trace more."""
+        self.counts[trace.what] += 1
+        if trace.what is What.IDS and "/" in trace.place:
+            file = trace.place.rpartition("@")[0]
+            if file in self._told:
+                return
+            self._told.add(file)
+        json_line(trace._asdict())

@@ -1,8 +1,11 @@
 """What is left of a learner, in a row or in a record: pure, so that it can be shown what is found and what is not.
 
 - `row`: a row of a table that names the learner.
-- `words`: a record that holds words of the learner, which anybody who can read the log can read.
-- `ids`: a record that names the learner and holds no words, or only such as no key opens.
+- `words`: words of the learner, which anybody who has the place, and the keys that are left, can read.
+- `key`: a wrapped key of the learner that a key-encryption key opens.
+- `name`: the learner's id where none is promised to be.
+- `ids`: the learner's id where it stays by promise for a time: in keys of records, in rows that were deleted.
+- `unread`: a place that could not be searched.
 """
 
 import re
@@ -31,11 +34,16 @@ class What(StrEnum):
 
     ROW = "row"
     WORDS = "words"
+    KEY = "key"
+    NAME = "name"
     IDS = "ids"
+    UNREAD = "unread"
 
 
 class Trace(NamedTuple):
-    """Something that is left, and its place: a table with the row's key, or a topic, a partition and an offset."""
+    """Something that is left, and its place: a table with the row's key, a topic, a partition and an offset, or a file
+    with an offset of a record, or of a byte of what it says once decompressed.
+    """
 
     what: What
     place: str
@@ -96,9 +104,14 @@ def _in_event(kept: Kept, whose: Searched) -> Found:
     thread_id = key.removeprefix(f"{whose.key}/").partition("/")[0]
     if whose.is_living(thread_id):
         return _NOTHING
-    if kept.value is None:
-        return What.IDS, "a tombstone's key"
-    event = schemas.decode(kept.value)
+    return (What.IDS, "a tombstone's key") if kept.value is None else _said(kept, kept.value, whose)
+
+
+def _said(kept: Kept, value: bytes, whose: Searched) -> Found:
+    try:
+        event = schemas.decode(value)
+    except schemas.CodecError:
+        return What.WORDS, "a record that cannot be read"
     if event.type.startswith("CHAT_PRIVACY_") or not holds_words(event.fields):
         return What.IDS, event.type
     if any(name == HEADER for name, _ in kept.headers) and not _opens(event.fields, whose.open):

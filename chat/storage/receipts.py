@@ -12,6 +12,7 @@ _LAST = "SELECT number, CAST(request_id AS text), document FROM receipts WHERE t
 _ADD = "INSERT INTO receipts (tenant_id, number, request_id, document) VALUES (?, ?, ?, ?) IF NOT EXISTS"
 _CHAIN = """SELECT number, CAST(request_id AS text), document FROM receipts WHERE tenant_id = ?
     ORDER BY number ASC"""
+_TENANTS = "SELECT DISTINCT tenant_id FROM receipts"
 _HELD = "SELECT reason FROM legal_holds WHERE subject = ?"
 _HOLD = "UPDATE legal_holds SET reason = ?, held_at = ? WHERE subject = ? IF reason != ?"
 _RELEASE = "DELETE FROM legal_holds WHERE subject = ? IF EXISTS"
@@ -27,7 +28,7 @@ class CassandraReceipts:
     @classmethod
     async def open(cls, connection: Connection) -> Self:
         """Prepares every statement. Raises `StorageUnavailable`."""
-        return cls(connection, await _prepared(connection, _LAST, _ADD, _CHAIN))
+        return cls(connection, await _prepared(connection, _LAST, _ADD, _CHAIN, _TENANTS))
 
     async def last(self, tenant_id: str) -> Link | None:
         rows = await self._connection.execute(self._prepared[_LAST], (tenant_id,))
@@ -42,6 +43,10 @@ class CassandraReceipts:
         """All of a tenant's receipts, the first one first."""
         rows = await self._connection.execute_paged(self._prepared[_CHAIN], (tenant_id,))
         return [Link(*row) for row in rows]
+
+    async def tenants(self) -> list[str]:
+        """Everybody who has receipts."""
+        return [row.tenant_id for row in await self._connection.execute_paged(self._prepared[_TENANTS], ())]
 
 
 class CassandraHolds:

@@ -64,12 +64,26 @@ async def test_the_receipt_says_what_was_done_and_when() -> None:
     assert [one["generation"] for one in bodies] == [1, 2]
     assert [one["number"] for one in bodies] == [1, 2]
     assert documents[0] == service.desk.request(1).receipt
+    assert [service.ledger.kept["tenant-1", number] for number in (1, 2)] == documents
     assert bodies[0]["counts"] == {
         "threads": 2, "messages": 1, "marks": 1, "commands": 7, "bundles": 2, "tombstones": 4
     }  # fmt: skip
     assert bodies[0]["subject"] == SUBJECTS.of(ERASED).hex()
     assert list(bodies[0]["steps"]) == sorted(STEPS[:-1])
     assert "learner-1" not in documents[0]
+
+
+async def test_an_erasure_waits_for_its_ledger() -> None:
+    """It has no end while its receipt is nowhere but in Cassandra; then it ends with the same receipt."""
+    service = await _served()
+    service.ledger.full = True
+    await service.ask("DeleteLearnerData", 1)
+    await service.beside(service.desk.look_once(Calls()))
+    assert service.desk.request(1).state is State.WAITING
+    service.ledger.full = False
+    service.desk.clock.now += LEASE_SECONDS + 1
+    await service.beside(service.desk.run())
+    assert service.desk.request(1).receipt == service.ledger.kept["tenant-1", 1]
 
 
 async def test_what_an_owner_says_and_writes_late_is_swept() -> None:

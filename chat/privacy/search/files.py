@@ -1,0 +1,81 @@
+"""Files as streams of what they say: decompressed, decrypted where a key is left, else as they are."""
+
+import gzip
+import os
+import zipfile
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from chat.privacy.kek import KeyEncryption
+from chat.privacy.search import bundle, sstable
+
+BLOCK = 1 << 20
+
+_PACKED = (".tar", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".7z")
+"""What has to be unpacked by hand: a compressed data file in it would not be decoded."""
+
+
+class Stream(NamedTuple):
+    """What a file, or a member of it, says. `rows`: whether Cassandra wrote it, so that a learner's name stands behind
+    its tenant's, in rows that have an end by promise.
+    """
+
+    place: str
+    blocks: Iterable[bytes]
+    rows: bool = False
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Every file under a folder, folder by folder; or the file itself."""
+    if root.is_file():
+        yield root
+        return
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def rest(path: Path, at: int) -> Iterator[bytes]:
+    """A file's bytes from a place on."""
+    file = path.open("rb")
+    file.seek(at)
+    return _read(file)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is an archive that is not read here."""
+    return path.name.endswith(_PACKED)
+
+
+async def streams(path: Path, keyrings: Sequence[KeyEncryption]) -> AsyncIterator[Stream]:
+    """What a file says. Reading it raises `FileDamaged`, `BundleDamaged` and what opening a file raises."""
+    whose = bundle.bundle_of(path)
+    seal = await bundle.seal_of(whose, keyrings) if whose is not None and bundle.is_chunk(path) else None
+    if whose is not None and seal is not None:
+        for member in bundle.members(path, whose, seal):
+            yield Stream(f"{path}:{member.path}", member.blocks)
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield Stream(f"{path}:{name}", _read(archive.open(name)))
+    else:
+        yield _alone(path)
+
+
+def _alone(path: Path) -> Stream:
+    if sstable.is_compressed(path):
+        return Stream(str(path), sstable.decompressed(path), rows=True)
+    if path.suffix == ".gz":
+        return Stream(str(path), _read(cast(IO[bytes], gzip.open(path))))
+    return Stream(str(path), rest(path, 0), rows=_is_cassandras(path))
+
+
+def _is_cassandras(path: Path) -> bool:
+    return path.suffix in {".db", ".hints"} or path.name.startswith("CommitLog-")
+
+
+def _read(opened: IO[bytes]) -> Iterator[bytes]:
+    with opened as file:
+        while block := file.read(BLOCK):
+            yield block

@@ -1,0 +1,180 @@
+"""What Cassandra wrote is searched: names, cells, wrapped keys, in compressed files too, at every border."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cramjam
+import pytest
+
+from chat.domain.model import Learner, LearnerId
+from chat.errors import CellDamaged, FileDamaged
+from chat.privacy.envelope import DataKey, bound, new_key
+from chat.privacy.key_folder import KeyFolder
+from chat.privacy.search import sstable
+from chat.privacy.search.cells import CellSearch
+from chat.privacy.search.disk import DiskSearch, Wanted
+from chat.privacy.search.needles import Needles
+from chat.privacy.search.surviving_keys import KeySearch, SurvivingKey
+from chat.privacy.search.windows import AFTER, SIZE, Window, windows
+from chat.privacy.traces import Searched, Trace, What
+from tests.records import SUBJECTS, uid
+
+LEARNER = Learner("tenant-1", "learner-1")
+OTHER = Learner("tenant-1", "learner-12")
+CHUNK = 1 << 14
+
+
+def lost(*_: object) -> str:
+    raise CellDamaged("no key")
+
+
+WHOSE = Searched(LEARNER, lost)
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "LZ4Compressor": lambda data: (
+        struct.pack("<I", len(data)) + bytes(cramjam.lz4.compress_block(data, store_size=False))
+    ),
+    "SnappyCompressor": lambda data: bytes(cramjam.snappy.compress_raw(data)),
+    "DeflateCompressor": zlib.compress,
+    "ZstdCompressor": lambda data: bytes(cramjam.zstd.compress(data)),
+}
+
+
+def partition_key(learner: Learner) -> bytes:
+    """As Cassandra writes the key of a learner's partition: each part with its length before it."""
+    parts = [learner.tenant_id.encode(), learner.learner_id.encode(), (1).to_bytes(4)]
+    return b"".join(len(one).to_bytes(2) + one + b"\0" for one in parts)
+
+
+def value(content: bytes) -> bytes:
+    """As Cassandra writes a cell's value: its length as a vint."""
+    length = len(content)
+    head = bytes([length]) if length < 128 else (0x8000 | length).to_bytes(2)
+    return b"\x08" + head + content
+
+
+def write(folder: Path, data: bytes, compressor: str) -> Path:
+    """A data file with its CompressionInfo, as Cassandra 5.0 makes them."""
+    offsets, packed = [], b""
+    for start in range(0, len(data), CHUNK):
+        chunk = PACK[compressor](data[start : start + CHUNK])
+        offsets.append(len(packed))
+        packed += chunk + zlib.crc32(chunk).to_bytes(4)
+    name = compressor.encode()
+    info = struct.pack(">H", len(name)) + name + struct.pack(">i", 0)
+    info += struct.pack(">iiqi", CHUNK, 0x7FFFFFFF, len(data), len(offsets)) + struct.pack(
+        f">{len(offsets)}q", *offsets
+    )
+    (folder / "nb-1-big-CompressionInfo.db").write_bytes(info)
+    path = folder / "nb-1-big-Data.db"
+    path.write_bytes(packed)
+    return path
+
+
+async def traces(path: Path, *texts: str, keys: tuple[SurvivingKey, ...] = ()) -> list[Trace]:
+    return [one async for one in DiskSearch([]).traces(path, Wanted(WHOSE, texts, keys))]
+
+
+@pytest.mark.parametrize("compressor", PACK)
+async def test_a_compressed_data_file_is_searched(tmp_path: Path, compressor: str) -> None:
+    """Words that lie across two chunks too, at their place in what was compressed."""
+    data = (b"." * (CHUNK - 5) + b"an unmistakable canary" + b"." * CHUNK) * 2
+    path = write(tmp_path, data, compressor)
+    assert path.stat().st_size < len(data) / 10
+    found = await traces(tmp_path, "an unmistakable canary")
+    again = 2 * CHUNK + 17 + CHUNK - 5
+    assert [one.place for one in found] == [f"{path}@{CHUNK - 5}", f"{path}@{again}"]
+
+
+@pytest.mark.parametrize("damage", ["chunk", "info", "compressor"])
+async def test_a_file_that_cannot_be_decoded_is_told(tmp_path: Path, damage: str) -> None:
+    """It is `unread`, never passed over."""
+    path = write(tmp_path, b"." * CHUNK * 2, "LZ4Compressor")
+    info = path.with_name("nb-1-big-CompressionInfo.db")
+    if damage == "chunk":
+        path.write_bytes(path.read_bytes()[:-5] + b"?????")
+    elif damage == "info":
+        info.write_bytes(info.read_bytes()[:-4])
+    else:
+        info.write_bytes(info.read_bytes().replace(b"LZ4", b"XYZ"))
+    with pytest.raises(FileDamaged):
+        list(sstable.decompressed(path))
+    assert (What.UNREAD, str(path)) in [(one.what, one.place) for one in await traces(path)]
+
+
+def test_windows_lose_nothing_and_find_nothing_twice() -> None:
+    """Each place of a stream belongs to one window, which has what is around it."""
+    stream = bytes(range(256)) * ((3 * SIZE) // 256 + 7)
+    blocks = [stream[start : start + 70_001] for start in range(0, len(stream), 70_001)]
+    covered = 0
+    for one in windows(blocks):
+        assert one.at + one.first == covered
+        assert one.data == stream[one.at : one.at + len(one.data)]
+        assert one.at + one.end + AFTER <= len(stream) or one.at + len(one.data) == len(stream)
+        covered = one.at + one.end
+    assert covered == len(stream)
+
+
+def names(data: bytes, *, by_tenant: bool = True) -> list[int]:
+    whole = Window(0, data, 0, len(data))
+    return [one.place for one in Needles(LEARNER).names(whole, by_tenant=by_tenant)]
+
+
+def test_a_name_is_found_behind_its_length_or_alone() -> None:
+    """Not inside another name; where Cassandra wrote it, only behind its tenant's."""
+    assert names(partition_key(LEARNER)) == [13]
+    assert names(partition_key(OTHER)) == []
+    assert names(b"\x10tenant-1\x12learner-1\x48" + uid(1, 1).encode()) == [10]  # Avro: what follows may be a letter
+    assert names(b'{"tenant_id":"tenant-1","learner_id":"learner-1"}') == [38]
+    assert names(b"tenant-2 learner-1") == []
+    assert names(b"tenant-2 learner-1", by_tenant=False) == [9]
+    assert names(b"tenant-1 my-learner-1 learner-1a", by_tenant=False) == []
+
+
+KEY = SurvivingKey(new_key(), 1, 1, "an epoch")
+CELL = DataKey(KEY.key, 1, LearnerId(*LEARNER, 1)).seal("the sealed words", "content", uid(1, 1), uid(2, 1))
+
+
+def cells(data: bytes, *keys: SurvivingKey) -> list[tuple[int, bool]]:
+    search = CellSearch(LEARNER, keys)
+    return [(one.place, one.sealed) for window in windows([data]) for one in search.look(window)]
+
+
+def test_readable_cells_of_the_learners_partitions_are_found() -> None:
+    """Plain ones always; sealed ones where the key survived; never another's, nor what no key opens."""
+    row = value(b"\0plain words") + value(CELL)
+    mine, others = partition_key(LEARNER) + row, partition_key(OTHER) + row
+    start = len(partition_key(LEARNER)) + 2
+    assert cells(mine + others) == [(start, False)]
+    assert cells(mine + others, KEY) == [(start, False), (start + 14, True)]
+    assert cells(others + mine, KEY) == [(len(others) + start, False), (len(others) + start + 14, True)]
+    assert cells(mine, SurvivingKey(new_key(), 1, 1, "")) == [(start, False)]
+
+
+def test_a_long_partition_is_followed_from_window_to_window() -> None:
+    """A cell a megabyte behind the partition's key is the learner's."""
+    filler = partition_key(LEARNER) + b"\xff" * (2 * SIZE)
+    assert cells(filler + value(CELL), KEY) == [(len(filler) + 2, True)]
+    assert cells(filler + partition_key(OTHER) + value(CELL), KEY) == []
+
+
+async def test_a_wrapped_key_is_found_wherever_its_row_lies(tmp_path: Path) -> None:
+    """As long as the key-encryption key of its epoch is left, in whichever folder; then never again."""
+    folder = tmp_path / "keys"
+    KeyFolder.make(folder)
+    keyring = KeyFolder(folder)
+    epoch, subject = await keyring.new_epoch(), SUBJECTS.of(LEARNER)
+    wrapped = await keyring.wrap(epoch, KEY.key, bound(subject.hex(), "2", "3"))
+    row = subject + b"\x3c\x3c" + value(epoch.encode()) + (3).to_bytes(4) + value(wrapped)
+    file = tmp_path / "anything"
+    file.write_bytes(b"?" * 5_000 + row)
+
+    async def found(generations: int) -> list[tuple[str, SurvivingKey]]:
+        search = KeySearch(subject, generations, [keyring])
+        return [(one.place, one.key) async for one in DiskSearch([keyring]).keys(file, search)]
+
+    assert await found(2) == [(f"{file}@5000", SurvivingKey(KEY.key, 2, 3, epoch))]
+    assert await found(1) == []
+    await keyring.destroy(epoch)
+    assert await found(2) == []
