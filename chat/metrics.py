@@ -22,6 +22,8 @@ WAITING = Gauge("chat_waiting_for_server", "1 while the worker waits for a serve
 EXPIRIES_ASKED = Counter(
     "chat_expiries_asked_total", "Threads found to hold nothing any more, whose deletion was asked for."
 )
+TRIMMED = Counter("chat_log_trims_total", "Times that a partition of commands was made to begin later.")
+HEARTBEATS = Counter("chat_log_heartbeats_total", "Records written to close a segment of an idle partition.", ["topic"])
 REBALANCES = Counter("chat_rebalances_total", "Rebalances of the consumer group seen by this worker.")
 ASSIGNED = Gauge("chat_assigned_partitions", "Partitions that this worker owns now.")
 PRIVACY_REQUESTS = Counter("chat_privacy_requests_total", "Privacy requests that came to a state.", ["kind", "state"])

@@ -1,15 +1,19 @@
-"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh, empty threads and old exports go."""
+"""What goes on beside the lanes: topics stay what they were, keys of tokens fresh; what is needed no more goes."""
 
 import asyncio
+import time
 
 from chat import topics
 from chat.errors import Permanent, Transient
+from chat.privacy import bounds
 from chat.settings import Settings
 from chat.storage.session import Connection
 from chat.tokens import TokenVerifier
 from streams.app import WorkerApp
 from streams.bootstrap import Servers, expiry
 from streams.exports import delete_expired_bundles
+from streams.heartbeat import Heartbeats, segments_open
+from streams.trim import Trim
 
 INTERVAL = 1.0
 
@@ -41,6 +45,23 @@ async def watch_exports(settings: Settings, app: WorkerApp) -> None:
         await delete_expired_bundles(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: bundles that stay are a leak
         app.fail(error)
+
+
+async def watch_logs(trim: Trim, heartbeats: Heartbeats, app: WorkerApp) -> None:
+    """Has segments closed and commands trimmed; fails the worker where it may not: words that stay are a leak."""
+    try:
+        while True:
+            await app.waiting.until_served(lambda: _look_at_logs(trim, heartbeats, app.owned))
+            await asyncio.sleep(bounds.LOOK / 2_000)
+    except Permanent as error:
+        app.fail(error)
+
+
+async def _look_at_logs(trim: Trim, heartbeats: Heartbeats, owned: list[int]) -> None:
+    """What is trimmed was closed before: both go by one time."""
+    now, open_for = time.time_ns() // 1_000_000, await asyncio.to_thread(segments_open, trim.kafka)
+    await heartbeats.look(owned, now, open_for)
+    await trim.look(owned, now, open_for)
 
 
 async def watch_idle(settings: Settings, servers: Servers, app: WorkerApp) -> None:

@@ -47,7 +47,7 @@ class Service:
     def __post_init__(self) -> None:
         emitter = Emitter(self.world.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         fencing, lives = Fencing(emitter, SEAL), self.world.lives
-        receipts = Receipts(self.chain, KEY, Bounds(1, 2, 3), encrypted=True)
+        receipts = Receipts(self.chain, KEY, Bounds({"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}), encrypted=True)
         said = Published(self.world.publisher)
         self.desk = Desk(publisher=self.world.publisher, life_of=self._life_of)
         self.world.requests = self.desk.kept

@@ -41,6 +41,7 @@ def settings_for_tests(**changes: Any) -> Settings:
         "kek_folder": folder / "keys",
         "signing_key_file": folder / "signing.pem",
         "export_folder": folder / "exports",
+        "command_trim_seconds": 0,  # tests read the log again from its beginning
     }
     return Settings(_env_file=None, **defaults | changes)  # type: ignore[call-arg, arg-type]
 
