@@ -22,8 +22,8 @@ TOPICS = (Topic.COMMANDS, Topic.PRIVACY_COMMANDS)
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """`committed` says how far the group has come, see `chat.group_offsets`. `after` is the age (ms) at which a committed
-    record goes, 0 for never; `epoch` that of `chat.commands`.
+    """`committed` says how far the group has come, see `chat.group_offsets`. `after` is the age (ms) at which a record
+    goes that was committed, 0 for never; `epoch` that of `chat.commands`.
 
     `same_topics` returns where the topics are those that were recorded, and raises `TopicMadeAnew` else: an offset that
     was committed in another log says nothing of this one.

@@ -40,6 +40,7 @@ class Service:
     chain: MemoryChain = field(default_factory=MemoryChain)
     holds: MemoryHolds = field(default_factory=MemoryHolds)
     bundles: BundleStore = field(default_factory=BundleStore)
+    trimmed: list[tuple[int, int]] = field(default_factory=list)
     desk: Desk = field(init=False)
     _fences: int = 0
     _memories: dict[int, Memory] = field(default_factory=dict)
@@ -52,7 +53,8 @@ class Service:
         self.desk = Desk(publisher=self.world.publisher, life_of=self._life_of)
         self.world.requests = self.desk.kept
         ending = end_bundles(self.desk.kept, self.bundles)
-        erasure = Erasure(lives, MemoryRows(self.world.store), self.holds, said, fencing, receipts, ending)
+        rows, trim = MemoryRows(self.world.store), self._trim_behind
+        erasure = Erasure(lives, rows, self.holds, said, fencing, receipts, ending, trim)
         self.desk.jobs = [erasure, Enrolment(lives, fencing), self._exports()]
 
     def _exports(self) -> ExportJob:
@@ -74,6 +76,9 @@ class Service:
     async def _life_of(self, subject: bytes) -> Life:
         (kept,) = await self.world.lives.read([subject])
         return kept.life if kept else FIRST_LIFE
+
+    async def _trim_behind(self, partition: int, fence: int) -> None:
+        self.trimmed.append((partition, fence))
 
     async def write(self, learner: Learner, first: int) -> None:
         """A thread with two posts, an edit and a mark, and a thread that was deleted."""

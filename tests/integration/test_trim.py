@@ -97,7 +97,8 @@ class House:
         return {name: int(value) for name, value in found.items() if value and value.lstrip("-").isdigit()}
 
     def committed(self) -> dict[Place, int]:
-        return committed(self.settings, places(Topic.COMMANDS))
+        """How far the group has come in the command log, 0 where it never committed."""
+        return dict.fromkeys(places(Topic.COMMANDS), 0) | committed(self.settings, places(Topic.COMMANDS))
 
     def commit(self, place: Place, offset: int) -> None:
         """Says in the group's name that it has come so far; it must have no member."""
