@@ -42,6 +42,9 @@ TRANSIENT = frozenset(
         "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
         "OFFSET_NOT_AVAILABLE",
         "STALE_CTRL_EPOCH",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "NOT_COORDINATOR",
         "FENCED_LEADER_EPOCH",
         "UNKNOWN_LEADER_EPOCH",
     }
@@ -125,6 +128,20 @@ class Broker:
     def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The offset that the next record of each partition gets."""
         return self._offsets(places, OffsetSpec.latest())
+
+    def first_since(self, places: Iterable[Place], time: int) -> dict[Place, int]:
+        """For each partition that has a record of `time` (UTC ms) or later, the offset of its first."""
+        found = self._offsets(places, OffsetSpec.for_timestamp(time))
+        return {place: offset for place, offset in found.items() if offset >= 0}
+
+    def delete_before(self, offsets: Mapping[Place, int]) -> None:
+        """Lets partitions begin at these offsets, none of them negative; those that begin later already stay so.
+
+        Nobody can read what stood before. Its bytes go with their segments: see `chat.privacy.bounds`.
+        """
+        asked = [TopicPartition(str(place.topic), place.partition, offset) for place, offset in offsets.items()]
+        for future in (self._client.delete_records(asked, request_timeout=SECONDS) if asked else {}).values():
+            self._answer(future)
 
     def _offsets(self, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, int]:
         asked = {TopicPartition(str(place.topic), place.partition): spec for place in places}

@@ -105,6 +105,15 @@ ERASURES_LATE = Gauge(
 EXPORTS_EXPIRED = Counter(
     "chat_export_bundles_expired_total", "Bundles that were deleted as their time was over.", registry=WORKER
 )
+TRIMMED = Counter(
+    "chat_log_trims_total", "Times that a partition of commands was made to begin later.", registry=WORKER
+)
+HEARTBEATS = Counter(
+    "chat_log_heartbeats_total",
+    "Records written to close a segment of an idle partition.",
+    ["topic"],
+    registry=WORKER,
+)
 
 # Read side
 

@@ -37,6 +37,13 @@ def end_of(settings: Settings, place: Place) -> int:
     return int(end)
 
 
+def last(settings: Settings, place: Place) -> Kept | None:
+    """The newest record; None where there is none any more. Blocks; raises as `end_of` does."""
+    newest = end_of(settings, place) - 1
+    found = [one for batch in read(settings, place, newest) for one in batch] if newest >= 0 else []
+    return found[-1] if found else None
+
+
 def read(settings: Settings, place: Place, first: int = 0) -> Iterator[list[Kept]]:
     """Batch by batch, what is in a partition from `first` on. Blocks; raises as `end_of` does.
 

@@ -140,6 +140,12 @@ class Settings(BaseSettings):
     )
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
     cloud_events: bool = Field(default=False, description="CloudEvents' headers on events, beside what they are")
+    command_trim_seconds: int = Field(
+        3_600,
+        ge=0,
+        le=604_800,
+        description="age at which a committed command is trimmed from Kafka's log; 0: only its retention ends it",
+    )
     content_moderation: bool = Field(default=False, description="judge content before it is kept")
     moderation_file: Path | None = Field(None, description="rules of CONTENT_MODERATION, by version, as JSON")
     automatic_cleanup: bool = Field(default=True, description="delete threads whose messages have all expired")

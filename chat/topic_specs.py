@@ -7,7 +7,8 @@ from typing import NamedTuple
 from chat.errors import BadSetting
 from chat.settings import Settings
 
-HOUR = 3_600_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 MIB = 1 << 20
 APPEND_TIME = "message.timestamp.type"
@@ -47,15 +48,23 @@ def specs(settings: Settings) -> tuple[Spec, ...]:
         "max.compaction.lag.ms": str(DAY),
         "delete.retention.ms": str(7 * DAY),
     }
+    compacted |= _segments(HOUR)
+    command = stamped | _segments(1_000 * settings.command_trim_seconds or HOUR)
+    outcome = caused | _segments(DAY)
     learner = "<tenant_id>/<learner_id>"
     return (
-        Spec(Topic.COMMANDS, learner, "one command", stamped | _deleted(7)),
-        Spec(Topic.PRIVACY_COMMANDS, learner, "one privacy command", stamped | _deleted(30)),
+        Spec(Topic.COMMANDS, learner, "one command", command | _deleted(7)),
+        Spec(Topic.PRIVACY_COMMANDS, learner, "one privacy command", command | _deleted(30)),
         Spec(Topic.EVENTS, "the entity", "one event, or null: a Kafka tombstone", caused | compacted),
-        Spec(Topic.REJECTIONS, f"{learner} of the command", "CommandRejected", caused | _deleted(7)),
-        Spec(Topic.DEAD_LETTER, "the record's own key", "the record's own bytes", caused | _deleted(7)),
+        Spec(Topic.REJECTIONS, f"{learner} of the command", "CommandRejected", outcome | _deleted(7)),
+        Spec(Topic.DEAD_LETTER, "the record's own key", "the record's own bytes", outcome | _deleted(7)),
     )
 
 
 def _deleted(days: int) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(days * DAY)}
+
+
+def _segments(close_after: int) -> dict[str, str]:
+    """For how long (ms) a segment takes records, and how long its file stays when it is deleted."""
+    return {"segment.ms": str(close_after), "file.delete.delay.ms": str(MINUTE)}

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import schemas
 from chat import topics, tracing
+from chat.broker import broker
 from chat.domain.model import FIRST_LIFE, Life
 from chat.domain.moderation import Moderate, keep
 from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
+from chat.group_offsets import committed
 from chat.moderation.moderator import Moderator
 from chat.moderation.rules import read_rules
 from chat.privacy.bounds import bounds
@@ -45,6 +48,7 @@ from streams.event_log import EventLog
 from streams.expire import Expiry
 from streams.exports import bundles_end, export_job
 from streams.fence import Fences
+from streams.heartbeat import Heartbeats
 from streams.intake import Intake, LifeOf
 from streams.internal import SECRET as SEAL_SECRET
 from streams.internal import ServiceSeal
@@ -57,6 +61,7 @@ from streams.publish import Publisher
 from streams.receipts import Receipts
 from streams.runner import Runner
 from streams.tracing import TracedWay
+from streams.trim import Trim
 from streams.waiting import Waiting
 from streams.way import Way
 
@@ -116,6 +121,7 @@ async def erasure_jobs(
         said=EventLog(settings),
         fencing=fencing,
         receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), settings.message_encryption, _ledger(settings)),
+        trim_behind=trim(settings, servers).behind,
         end_exports=await waiting.until_served(lambda: bundles_end(settings, connection)),
     )
     return erasure, Enrolment(lives, fencing)
@@ -171,6 +177,22 @@ async def command_fences(servers: Servers, waiting: Waiting, rows: CassandraStor
 async def service_seal(servers: Servers, waiting: Waiting) -> ServiceSeal:
     """What the service's own records are sealed with."""
     return ServiceSeal(await waiting.until_served(lambda: migrate.service_secret(servers.connection, SEAL_SECRET)))
+
+
+def trim(settings: Settings, servers: Servers) -> Trim:
+    """Who trims commands."""
+    return Trim(
+        kafka=broker(settings),
+        committed=partial(committed, settings),
+        after=1_000 * settings.command_trim_seconds,
+        epoch=servers.epoch,
+        same_topics=lambda: topics.check(settings, servers.connection),
+    )
+
+
+def heartbeats(settings: Settings, app: WorkerApp) -> Heartbeats:
+    """Who closes segments."""
+    return Heartbeats(settings, broker(settings), Publisher(lambda: app.producer, app.waiting))
 
 
 async def expiry(settings: Settings, servers: Servers, app: WorkerApp) -> Expiry:

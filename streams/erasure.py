@@ -3,13 +3,15 @@
 1. `check`: no legal hold, the life goes on; from here on a hold comes too late.
 2. `destroy`: the key, by a lightweight transaction. What is sealed is unreadable a minute later, everywhere.
 3. `fence`, `drain`: the owner has come to the fence, see `streams.fence`: nobody writes to this life any more.
-4. `count`: how much there is, while it is still there.
-5. `purge`: thread by thread, tombstones acknowledged by Kafka, then the rows; the rows are the list of the keys.
-6. `sweep`: all of it again, and what was said since the check: an owner that slept may have woken. Until nothing is
+4. `trim`: the partition's log of commands begins at the fence, so nobody can read hers there any more. Others' commands
+   go with them, which are done as well, and would go an hour later at the most.
+5. `count`: how much there is, while it is still there.
+6. `purge`: thread by thread, tombstones acknowledged by Kafka, then the rows; the rows are the list of the keys.
+7. `sweep`: all of it again, and what was said since the check: an owner that slept may have woken. Until nothing is
    found; only then goes the list of threads.
-7. `exports`: bundles go, what is under way ends.
-8. `expire`: the last minute in which a process may have the key, or the life as one that goes on, in its memory.
-9. `receipt`: signed, in its tenant's chain.
+8. `exports`: bundles go, what is under way ends.
+9. `expire`: the last minute in which a process may have the key, or the life as one that goes on, in its memory.
+10. `receipt`: signed, in its tenant's chain.
 
 Each step may be done again. Keys and rows are counted before they go, so that a second run counts the same.
 """
@@ -45,7 +47,7 @@ PAUSE = 0.1
 PATIENCE = 30.0
 """Seconds between two looks for the fence, and those after which the request is said to wait for it."""
 
-STEPS = ("check", "destroy", "fence", "drain", "count", "purge", "sweep", "exports", "expire", "receipt")
+STEPS = ("check", "destroy", "fence", "drain", "trim", "count", "purge", "sweep", "exports", "expire", "receipt")
 
 
 class SaidSince(Protocol):
@@ -67,6 +69,14 @@ EndExports = Callable[[Learner], Awaitable[int]]
 async def no_exports(_learner: Learner) -> int:
     """Where nothing was ever exported."""
     return 0
+
+
+TrimBehind = Callable[[int, int], Awaitable[None]]
+"""Lets nobody read the commands of a partition before a fence's position: see `streams.trim`. May be called again."""
+
+
+async def no_trim(_partition: int, _fence: int) -> None:
+    """Where commands stay until their retention ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,7 @@ class Erasure:
     fencing: Fencing
     receipts: Receipts
     end_exports: EndExports = no_exports
+    trim_behind: TrimBehind = no_trim
     patience: float = PATIENCE
     kind: ClassVar[Kind] = Kind.DELETION
     steps: ClassVar[tuple[str, ...]] = STEPS
@@ -116,6 +127,7 @@ class Erasure:
             "destroy": self._destroy,
             "fence": self._fence,
             "drain": self._drain,
+            "trim": self._trim,
             "count": self._count,
             "purge": self._purge,
             "sweep": self._sweep,
@@ -145,6 +157,10 @@ class Erasure:
             return (await self._kept(request)).ended
 
         return notes._replace(fence=await until_passed(fence, self.patience))
+
+    async def _trim(self, request: Request, notes: Notes) -> Notes:
+        await self.trim_behind(request.partition, notes.fence)
+        return notes
 
     async def _count(self, request: Request, notes: Notes) -> Notes:
         learner, threads, messages, marks = _life(request, notes), 0, 0, 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from chat.errors import KeysUnavailable
+from chat.heartbeat import is_heartbeat
 from chat.storage.store import Store
 from chat.tracing import span
 from streams.account import account
@@ -142,7 +143,8 @@ class Lane:
         try:
             while True:
                 taken = await self._take()
-                await self._way.go(self._memory, [record for chunk, _ in taken for record in chunk.records])
+                records = [record for chunk, _ in taken for record in chunk.records]
+                await self._way.go(self._memory, [one for one in records if not is_heartbeat(one.key, one.value)])
                 for _, acknowledge in taken:
                     acknowledge()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: see `fail`

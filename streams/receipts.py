@@ -56,8 +56,7 @@ class Receipts:
         return self.key.sign(body | {"number": before[0] + 1, "previous": before[1]})
 
     def _body(self, request: Request, notes: Notes) -> dict[str, Any]:
-        destroyed, purged = notes.times["destroy"], notes.times["sweep"]
-        gone = purged + self.bounds.all
+        destroyed, gone = notes.times["destroy"], self._gone(notes)
         return {
             "version": 1,
             "request_id": request.key.request_id,
@@ -69,14 +68,19 @@ class Receipts:
             "steps": {step: to_text(time) for step, time in notes.times.items()},
             "fence": notes.fence,
             "counts": notes.counted(),
-            "unreadable_since": to_text(destroyed + int(1000 * learner_keys.KEPT_SECONDS) if self.encrypted else gone),
-            "bytes_gone_by": {
-                "events": to_text(purged + self.bounds.events),
-                "commands_and_refusals": to_text(purged + self.bounds.logs),
-                "tables": to_text(purged + self.bounds.tables),
-            },
+            "unreadable_since": to_text(
+                destroyed + int(1000 * learner_keys.KEPT_SECONDS) if self.encrypted else max(gone.values())
+            ),
+            "bytes_gone_by": {place: to_text(time) for place, time in gone.items()},
+            "bounds_ms": {place: dict(parts) for place, parts in self.bounds._asdict().items()},
             "stays": list(STAYS),
         }
+
+    def _gone(self, notes: Notes) -> dict[str, int]:
+        """When each place holds nothing any more. Behind the fence no command of the learner's is applied."""
+        since = {"commands": notes.times["drain"]}
+        swept = notes.times["sweep"]
+        return {place: since.get(place, swept) + sum(parts.values()) for place, parts in self.bounds._asdict().items()}
 
 
 def _number(document: str) -> int:

@@ -12,10 +12,10 @@ from chat import logs, tracing
 from chat.errors import ChatError
 from chat.settings import Settings
 from streams.app import WorkerApp
-from streams.bootstrap import Servers, build, reach
+from streams.bootstrap import Servers, build, heartbeats, reach, trim
 from streams.health import Health, serving
 from streams.waiting import Waiting
-from streams.watch import watch_exports, watch_idle, watch_keys, watch_sealing_keys, watch_topics
+from streams.watch import watch_exports, watch_idle, watch_keys, watch_logs, watch_sealing_keys, watch_topics
 
 Build = Callable[[Settings, Servers, Waiting], Awaitable[WorkerApp]]
 _log = structlog.get_logger()
@@ -84,6 +84,7 @@ async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
         asyncio.create_task(watch_keys(servers.verifier, app)),
         asyncio.create_task(watch_exports(settings, app)),
         asyncio.create_task(watch_sealing_keys(settings, servers.connection, app)),
+        asyncio.create_task(watch_logs(trim(settings, servers), heartbeats(settings, app), app)),
     ]
     if settings.automatic_cleanup:
         watching.append(asyncio.create_task(watch_idle(settings, servers, app)))

@@ -1,11 +1,13 @@
-"""What goes on beside the lanes: topics stay as they were, keys of tokens fresh; what is over goes."""
+"""What goes on beside the lanes: topics stay as they were, keys of tokens fresh; what is over or not needed goes."""
 
 import asyncio
+import time
 
 import structlog
 
 from chat import topics
 from chat.errors import Permanent, Transient
+from chat.privacy import bounds
 from chat.settings import Settings
 from chat.storage.sealing_end import destroy_over
 from chat.storage.session import Connection
@@ -13,6 +15,8 @@ from chat.tokens import TokenVerifier
 from streams.app import WorkerApp
 from streams.bootstrap import Servers, expiry
 from streams.exports import delete_expired_bundles
+from streams.heartbeat import Heartbeats, segments_open
+from streams.trim import Trim
 
 INTERVAL = 1.0
 KEYS_INTERVAL = 900.0
@@ -59,6 +63,23 @@ async def watch_sealing_keys(settings: Settings, connection: Connection, app: Wo
             await asyncio.sleep(KEYS_INTERVAL)
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: keys that stay open what they sealed
         app.fail(error)
+
+
+async def watch_logs(trim: Trim, heartbeats: Heartbeats, app: WorkerApp) -> None:
+    """Has segments closed and commands trimmed; fails the worker where it may not: words that stay are a leak."""
+    try:
+        while True:
+            await app.waiting.until_served(lambda: _look_at_logs(trim, heartbeats, app.owned))
+            await asyncio.sleep(bounds.LOOK / 2_000)
+    except Permanent as error:
+        app.fail(error)
+
+
+async def _look_at_logs(trim: Trim, heartbeats: Heartbeats, owned: list[int]) -> None:
+    """What is trimmed was closed before: both go by one time."""
+    now, open_for = time.time_ns() // 1_000_000, await asyncio.to_thread(segments_open, trim.kafka)
+    await heartbeats.look(owned, now, open_for)
+    await trim.look(owned, now, open_for)
 
 
 async def watch_idle(settings: Settings, servers: Servers, app: WorkerApp) -> None:

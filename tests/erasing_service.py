@@ -41,6 +41,7 @@ class Service:
     holds: MemoryHolds = field(default_factory=MemoryHolds)
     bundles: BundleStore = field(default_factory=BundleStore)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    trimmed: list[tuple[int, int]] = field(default_factory=list)
     desk: Desk = field(init=False)
     _fences: int = 0
     _memories: dict[int, Memory] = field(default_factory=dict)
@@ -48,12 +49,14 @@ class Service:
     def __post_init__(self) -> None:
         emitter = Emitter(self.world.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         fencing, lives = Fencing(emitter, SEAL), self.world.lives
-        receipts = Receipts(self.chain, KEY, Bounds(1, 2, 3), encrypted=True, ledger=self.ledger)
+        bounds = Bounds({"a": 1}, {"a": 2}, {"a": 3}, {"a": 4})
+        receipts = Receipts(self.chain, KEY, bounds, encrypted=True, ledger=self.ledger)
         said = Published(self.world.publisher)
         self.desk = Desk(publisher=self.world.publisher, life_of=self._life_of)
         self.world.requests = self.desk.kept
         ending = end_bundles(self.desk.kept, self.bundles)
-        erasure = Erasure(lives, MemoryRows(self.world.store), self.holds, said, fencing, receipts, ending)
+        rows, trim = MemoryRows(self.world.store), self._trim_behind
+        erasure = Erasure(lives, rows, self.holds, said, fencing, receipts, ending, trim)
         self.desk.jobs = [erasure, Enrolment(lives, fencing), self._exports()]
 
     def _exports(self) -> ExportJob:
@@ -75,6 +78,9 @@ class Service:
     async def _life_of(self, subject: bytes) -> Life:
         (kept,) = await self.world.lives.read([subject])
         return kept.life if kept else FIRST_LIFE
+
+    async def _trim_behind(self, partition: int, fence: int) -> None:
+        self.trimmed.append((partition, fence))
 
     async def write(self, learner: Learner, first: int) -> None:
         """A thread with two posts, an edit and a mark, and a thread that was deleted."""

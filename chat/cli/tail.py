@@ -18,6 +18,7 @@ from chat.cli.start import start
 from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.errors import TopicMismatch, Transient
+from chat.heartbeat import is_heartbeat
 from chat.kafka import librdkafka
 from chat.settings import Settings
 from chat.topic_specs import Topic
@@ -58,7 +59,7 @@ def tail(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         for message in _messages(settings, topic, _partition_of(tenant, learner), begin, until_end=until_end):
-            if _is_of(message.key(), tenant, learner):
+            if _is_of(message.key(), tenant, learner) and not is_heartbeat(message.key(), message.value()):
                 json_line(_shown(message))
 
 

@@ -10,3 +10,8 @@ EPOCH_SHIFT = 48
 def position(epoch: int, offset: int) -> int:
     """The place of `offset` in the topic's `epoch` (1, 2, 3 …)."""
     return epoch << EPOCH_SHIFT | offset
+
+
+def parts(place: int) -> tuple[int, int]:
+    """The epoch and the offset of a position."""
+    return place >> EPOCH_SHIFT, place & (1 << EPOCH_SHIFT) - 1

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from chat.errors import ServerDied
+from chat.privacy.bounds import RETENTION_CHECK
 from chat.servers.folder import DataFolder
 from chat.servers.free_port import LOCALHOST, is_free
 from chat.servers.process import roll, tail
@@ -44,6 +45,7 @@ SETTINGS = {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     "log.cleaner.dedupe.buffer.size": str(32 * 1024 * 1024),
+    "log.retention.check.interval.ms": str(RETENTION_CHECK),
 }
 
 

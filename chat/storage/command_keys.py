@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chat.errors import KeyStoreUnfit
-from chat.privacy.bounds import SEGMENT
 from chat.privacy.sealed_command import CommandKey, CommandOpener, new_private_key
 from chat.settings import Settings
 from chat.storage.sealing_keys import KeptKey, KeptKeys, SealingKeys
@@ -80,8 +79,9 @@ def over(kept: KeptKey, settings: Settings, now: int) -> bool:
     """Whether no record that the key opens can be left in a command topic at `now` (ms)."""
     if kept.retired_at is None:
         return False
-    retention = max(int(one.config["retention.ms"]) for one in specs(settings) if one.topic in _TOPICS)
-    return now > kept.retired_at + GRACE + retention + SEGMENT
+    configs = [one.config for one in specs(settings) if one.topic in _TOPICS]
+    longest = max(int(one["retention.ms"]) + int(one["segment.ms"]) for one in configs)
+    return now > kept.retired_at + GRACE + longest
 
 
 def public_key(kept: KeptKey) -> CommandKey:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chat.privacy.bounds import RETENTION_CHECK
 from chat.servers.artefacts import locked
 from chat.settings import Settings
 
@@ -63,6 +64,11 @@ def test_the_settings_are_accepted(services: Compose, service: str) -> None:
     settings = Settings.model_validate(values)
     assert settings.kafka_bootstrap_servers == ("kafka:19092",)
     assert settings.cassandra_contact_points == ("cassandra",)
+
+
+def test_the_broker_looks_for_what_is_to_be_deleted_as_often_as_receipts_say(services: Compose) -> None:
+    """The bound for the bytes of commands holds on it."""
+    assert services["kafka"]["environment"]["KAFKA_LOG_RETENTION_CHECK_INTERVAL_MS"] == RETENTION_CHECK
 
 
 def test_the_secret_must_be_given(text: str) -> None:

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 import schemas
+from chat.heartbeat import is_heartbeat
 from tests.oracle.source import TOPIC
 from tests.wait import until
 
@@ -66,10 +67,11 @@ class Reader:
         first = self._consumer.poll(timeout)
         found = [] if first is None else [first, *self._consumer.consume(500, 0)]
         came = [_said(one) for one in found if not one.error()]
-        self.read += came
         for one in came:
             self._next[one.topic, one.partition] = one.offset + 1
-        return came
+        said = [one for one in came if not is_heartbeat(one.key, one.value)]
+        self.read += said
+        return said
 
     def ends(self) -> dict[Place, int]:
         """Where each partition ends now. A consumer of its own asks: one that saw the broker go may ask it no more."""

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from chat.domain.model import LearnerId, Message, ThreadKey
+from chat.domain.position import position
 from chat.domain.privacy import State
 from chat.privacy.export.download import Download
 from chat.privacy.export.store import bundle_id
@@ -46,6 +47,14 @@ async def test_nothing_is_left_of_the_erased_and_all_of_the_other() -> None:
     assert (service.copy(CONTROL), service.loud(CONTROL)) == (before, loud)
     assert set(service.world.store.owners) == {("tenant-1", uid(1, one)) for one in (100, 110, 200, 210)}
     assert service.desk.event_types()[-1] == "CHAT_PRIVACY_DELETION_COMPLETED"
+
+
+async def test_the_command_log_is_trimmed_up_to_the_fence() -> None:
+    """Of the learner's own partition, and no further than where its owner has passed."""
+    service = await _served()
+    await service.erase()
+    fence = service.log.records[-1]  # written last of all
+    assert service.trimmed == [(fence.partition, position(1, fence.offset))]
 
 
 async def test_the_receipt_says_what_was_done_and_when() -> None:

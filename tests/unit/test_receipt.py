@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from chat.errors import ReceiptForged
 from chat.privacy.bounds import bounds
 from chat.privacy.receipt import FIRST, ReceiptKey, digest, verify, verify_chain
-from chat.topic_specs import DAY, HOUR
+from chat.topic_specs import DAY, HOUR, MINUTE
 from tests.records import settings_for_tests
 
 KEY = ReceiptKey(b"r" * 32)
@@ -73,7 +73,16 @@ def test_a_chain_shows_what_was_taken_away() -> None:
 
 
 def test_the_bounds_follow_from_the_topics() -> None:
-    """24 h of compaction and the cleaner's; retention and a segment; grace and a week."""
-    made = bounds(settings_for_tests())
-    assert made == (25 * HOUR, 14 * DAY, 17 * DAY)
-    assert made.all == 17 * DAY
+    """An hour of trimming and one of a segment; a day of compaction; retention and a segment; grace and a week."""
+    made = bounds(settings_for_tests(command_trim_seconds=3_600))
+    sums = tuple(sum(parts.values()) for parts in made)
+    assert sums == (2 * HOUR + 7 * MINUTE, 25 * HOUR + MINUTE, 8 * DAY + 6 * MINUTE, 17 * DAY)
+    assert made.commands == {
+        "open_segment": HOUR, "trim_age": HOUR, "look": MINUTE, "retention_check": 5 * MINUTE, "file_delete": MINUTE
+    }  # fmt: skip
+
+
+def test_commands_that_are_not_trimmed_stay_for_their_retention() -> None:
+    """`COMMAND_TRIM_SECONDS=0`."""
+    made = bounds(settings_for_tests(command_trim_seconds=0))
+    assert sum(made.commands.values()) == 7 * DAY + HOUR + 6 * MINUTE

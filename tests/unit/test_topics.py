@@ -28,7 +28,10 @@ def test_commands_are_stamped_by_the_broker_and_kept_for_days(topic: Topic, days
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": "1048576",
         "min.insync.replicas": "1",
+        "segment.ms": "3600000",
+        "file.delete.delay.ms": "60000",
     }
+    assert config(topic, command_trim_seconds=60)["segment.ms"] == "60000"
 
 
 def test_events_are_compacted_and_live_as_long_as_messages() -> None:
@@ -41,6 +44,8 @@ def test_events_are_compacted_and_live_as_long_as_messages() -> None:
         "delete.retention.ms": str(7 * DAY),
         "max.message.bytes": "2097152",
         "min.insync.replicas": "1",
+        "segment.ms": "3600000",
+        "file.delete.delay.ms": "60000",
     }
 
 
@@ -52,6 +57,8 @@ def test_what_a_command_causes_has_room_for_all_of_it(topic: Topic) -> None:
         "retention.ms": str(7 * DAY),
         "max.message.bytes": "2097152",
         "min.insync.replicas": "2",
+        "segment.ms": str(DAY),
+        "file.delete.delay.ms": "60000",
     }
 
 
