@@ -38,10 +38,11 @@ format: install ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## write what the README, .env.example and docs/openapi.yaml say of the code
+docs: install ## write what README, .env.example and docs/*.yaml say of the code
 	$(BIN)/python -m chat.cli.env_example > .env.example
 	$(BIN)/python -m chat.cli.readme_tables README.md
 	$(BIN)/chat openapi docs/openapi.yaml
+	$(BIN)/chat asyncapi docs/asyncapi.yaml
 
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench

@@ -23,6 +23,7 @@ MODULES: Mapping[str, str] = {
         "tail",
         "schemas",
         "openapi",
+        "asyncapi",
         "privacy",
     )
 }
