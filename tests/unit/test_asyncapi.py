@@ -92,7 +92,9 @@ def test_every_topic_has_its_settings() -> None:
 
 def test_every_code_is_said() -> None:
     """Those of refusals and those of dead letters, in the order of the checks, and as the values of their fields."""
-    said = {name: re.findall(r"^- `(\w+)`", one["description"], re.M) for name, one in FOUND["operations"].items()}
+    said = {
+        name: re.findall(r"^- `(\w+)`", one["description"], re.MULTILINE) for name, one in FOUND["operations"].items()
+    }
     assert said["refuseCommands"] == list(Code)
     assert said["setDeadLettersAside"] == list(UNREADABLE)
     assert MESSAGES["CommandRejected_json"]["payload"]["properties"]["code"]["enum"] == list(Code)
@@ -133,15 +135,15 @@ def test_a_bad_example_fits_no_schema(path: Path) -> None:
 
 def test_keys_are_described_as_they_are_made() -> None:
     """A key of each kind fits its own message's pattern, and a tombstone's where it may have one."""
-    cause = Cause("school", "ada", uid(1), 0)
-    read = thread_read(cause, uid(2), "ada", 1)
+    cause = Cause("school", "ada", uid(1, 1), 0)
+    read = thread_read(cause, uid(1, 2), "ada", 1)
     keys = {
         "CreateThread": cause.key(),
         "CommandRejected": cause.key(),
         read.type: read.key,
-        "CHAT_THREAD_CREATED": cause.key(uid(2)),
-        "CHAT_MESSAGE_UPDATED": cause.key(uid(2), uid(3)),
-        "CHAT_PRIVACY_EXPORT_FAILED": cause.key("privacy", uid(2)),
+        "CHAT_THREAD_CREATED": cause.key(uid(1, 2)),
+        "CHAT_MESSAGE_UPDATED": cause.key(uid(1, 2), uid(1, 3)),
+        "CHAT_PRIVACY_EXPORT_FAILED": cause.key("privacy", uid(1, 2)),
     }
     for name, key in keys.items():
         fitting = {other for other in keys if re.search(key_form(other), key)}
