@@ -43,6 +43,7 @@ docs: install ## write what README, .env.example and docs/*.yaml say of the code
 	$(BIN)/python -m chat.cli.readme_tables README.md
 	$(BIN)/chat openapi docs/openapi.yaml
 	$(BIN)/chat asyncapi docs/asyncapi.yaml
+	$(BIN)/python -m chat.cli.chart_schema deploy/helm/aivo-chat/values.schema.json
 
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench

@@ -51,7 +51,7 @@ def messages(version: Version) -> dict[str, Message]:
     avro = {
         "contentType": f"{AVRO}+binary",
         "payload": {"schemaFormat": f"{AVRO};version=1.9.0", "schema": version.schema},
-        "x-fingerprint": version.fingerprint.hex(),
+        "x-value-begins-with": version.header.hex(),
     }
     examples = [{"name": name, "payload": one} for name, one in good_examples(version.name).items()]
     form = {"contentType": "application/json", "payload": _with_rules(version), "examples": examples}
