@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format docs bench lock clean
+.PHONY: help install run test soak lint format docs docs-site chart bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ docs: install ## write what README, .env.example and docs/*.yaml say of the code
 	$(BIN)/chat openapi docs/openapi.yaml
 	$(BIN)/chat asyncapi docs/asyncapi.yaml
 	$(BIN)/python -m chat.cli.chart_schema deploy/helm/aivo-chat/values.schema.json
+
+docs-site: install ## the documentation as a site, in ./site; a link that leads nowhere ends it
+	$(BIN)/python -m docs_site
+
+chart: ## render the example of the Helm chart; needs helm on the PATH
+	deploy/helm/render > deploy/helm/rendered.yaml
 
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench
