@@ -96,7 +96,7 @@ def test_the_schema_of_values_has_todays_settings() -> None:
 
 
 def test_wrong_values_are_refused() -> None:
-    """The example is right; misspelt settings, secrets in plain text, no image, no keys, no place for exports are not."""
+    """The example is right; misspelt settings, secrets in plain text, no image, no keys, no place for exports: not."""
     assert [str(error) for error in VALUES.iter_errors(values())] == []
     wrong: list[dict[str, Any]] = [
         {"settings": {"KAFKA_BOOTSTRAP_SERVER": "kafka:9092"}},
