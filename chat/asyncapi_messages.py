@@ -54,7 +54,7 @@ def messages(version: Version) -> dict[str, Message]:
         "x-value-begins-with": version.header.hex(),
     }
     examples = [{"name": name, "payload": one} for name, one in good_examples(version.name).items()]
-    form = {"contentType": "application/json", "payload": _with_rules(version), "examples": examples}
+    form = {"contentType": "application/json", "payload": json_form(version), "examples": examples}
     return {
         version.name: {"name": version.name, **common, **avro},
         f"{version.name}_json": {"name": f"{version.name}_json", **common, **form},
@@ -91,9 +91,18 @@ def dead_letter() -> Message:
     }
 
 
+def key_of(record: str) -> str:
+    """The key of a record's Kafka records, in words."""
+    return _form_and_words(record)[1]
+
+
+def _form_and_words(record: str) -> tuple[str, str]:
+    return next(found for prefix, found in _KEYS.items() if record.startswith(prefix))
+
+
 def _common(version: Version) -> Message:
     is_command = not version.is_event and version.name != "CommandRejected"
-    form, words = next(found for prefix, found in _KEYS.items() if version.name.startswith(prefix))
+    form, words = _form_and_words(version.name)
     required = {"required": list(_CALLER)} if is_command else {}
     return {
         "title": version.schema["doc"],
@@ -110,7 +119,7 @@ def _key(form: str, words: str) -> dict[str, Any]:
     return {"kafka": {"key": {"type": "string", "pattern": form, "description": words}, "bindingVersion": BINDING}}
 
 
-def _with_rules(version: Version) -> JsonSchema:
+def json_form(version: Version) -> JsonSchema:
     """The record's form in JSON, and what the service asks of its fields beyond that."""
     described = json_schema(version)
     for properties in (described["properties"], described["properties"].get("data", {}).get("properties", {})):
