@@ -1,9 +1,13 @@
 """The Helm chart, as far as it can be seen without Helm and without a cluster."""
 
+import asyncio
 import copy
 import hashlib
 import json
+import stat
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -12,6 +16,7 @@ import yaml
 from jsonschema_rs import Draft7Validator
 
 from chat.cli.chart_schema import PLACES, SERVERS, with_settings
+from chat.privacy.key_folder import KeyFolder
 from chat.settings import Settings
 from chat.topic_specs import Topic
 from tests.worker import ROOT
@@ -154,6 +159,26 @@ def test_keys_are_open_to_their_user_alone() -> None:
         assert env["KEK_FOLDER"].startswith(mount["mountPath"])
         assert env["SIGNING_KEY_FILE"].startswith(env["KEK_FOLDER"])
         assert env["KEK_FOLDER"] in copy_keys["args"][0]
+
+
+def test_copied_keys_are_accepted(tmp_path: Path) -> None:
+    """The init container's command, on files as Kubernetes mounts a secret, makes a folder that the service takes."""
+    _, pod = next(pods())
+    mounted = tmp_path / "secret"
+    hidden = mounted / "..data"
+    hidden.mkdir(parents=True)
+    (tmp_path / "chat").mkdir(mode=0o777)
+    for name in ("e1.key", "signing.pem"):
+        (hidden / name).write_bytes(b"k" * 32)
+        (hidden / name).chmod(0o444)
+        (mounted / name).symlink_to(f"..data/{name}")
+    script = pod["initContainers"][0]["args"][0]
+    script = script.replace("/run/chat", str(tmp_path / "chat")).replace("/secret", str(mounted))
+    subprocess.run(["sh", "-ec", script], check=True)
+    copied = tmp_path / "chat" / "keys"
+    assert asyncio.run(KeyFolder(copied).has("e1"))
+    assert sorted(path.name for path in copied.iterdir()) == ["e1.key", "signing.pem"]
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in (copied, *copied.iterdir())} == {0}
 
 
 def test_tables_and_topics_come_first() -> None:
