@@ -103,7 +103,7 @@ def _typed(program: ChatProgram, typed: list[Step], api: str) -> list[list[str]]
 
 def _on_lines(text: str) -> str:
     """What `curl` prints ends with no line's end."""
-    return re.sub(rf"(?<!\n){_MARK}", f"\n{_MARK}", text)
+    return re.sub(rf"(?<=[^\n]){_MARK}", f"\n{_MARK}", text)
 
 
 _MARK = "-- typed --"
