@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format docs docs-site chart bench lock clean
+.PHONY: help install run test soak lint format docs docs-site chart rules bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -22,8 +22,12 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: install ## start everything on this machine, with a sample conversation
 	@$(BIN)/chat up --sample
 
+# The tests wait more than they compute: files run side by side, each process with servers of its own. JOBS=0 is one after
+# the other, and the only way with TEST_SERVERS=external. Heavy files come first by their folders' names, the light ones last.
+JOBS ?= 2
+
 test: install ## all tests but the long ones, on real servers that they start themselves
-	$(BIN)/python -m pytest -m "not soak" --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 soak: install ## the long tests
 	ORACLE_SEED=$${ORACLE_SEED:-random} $(BIN)/python -m pytest -m soak --timeout 0
@@ -40,7 +44,7 @@ format: install ## put the code into its form
 
 docs: install ## write what README, .env.example, docs/ and the chart's schema say of the code
 	$(BIN)/python -m chat.cli.env_example > .env.example
-	$(BIN)/python -m chat.cli.readme_tables README.md
+	$(BIN)/python -m chat.cli.readme_tables README.md docs/monitoring.md
 	$(BIN)/chat openapi docs/openapi.yaml
 	$(BIN)/chat asyncapi docs/asyncapi.yaml
 	$(BIN)/python -m chat.cli.reference docs/reference
@@ -53,6 +57,10 @@ docs-site: ## the documentation as a site, in ./site; a link that leads nowhere 
 
 chart: ## render the example of the Helm chart; needs helm on the PATH
 	deploy/helm/render > deploy/helm/rendered.yaml
+
+rules: ## check and test the alerts, where promtool (of Prometheus) is on the PATH
+	promtool check rules deploy/prometheus/rules.yaml
+	promtool test rules deploy/prometheus/rules.test.yaml
 
 bench: install ## commands a second, beside a plain Faust agent and a bare loop
 	$(BIN)/python -m bench

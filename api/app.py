@@ -11,6 +11,7 @@ from api import (
     routes_messages,
     routes_privacy,
     routes_service,
+    routes_stream,
     routes_threads,
 )
 from api.client_address import ClientAddress
@@ -45,7 +46,16 @@ def described_app() -> FastAPI:
         # Its logs would hold what callers sent.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for routes in (routes_service, routes_threads, routes_messages, routes_privacy, routes_exports, docs_page):
+    everything = (
+        routes_service,
+        routes_threads,
+        routes_messages,
+        routes_stream,
+        routes_privacy,
+        routes_exports,
+        docs_page,
+    )
+    for routes in everything:
         app.include_router(routes.router)
     openapi.describe(app)
     return app

@@ -1,10 +1,12 @@
 """Who asks, and what they may see: 401, then 403, then one 404 for all else."""
 
 import time
+from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
+from structlog.contextvars import bind_contextvars
 
 from api.parameters import check_names
 from api.read_side import read_side
@@ -33,6 +35,8 @@ class Caller(SecurityBase):
         To whom the door is open the query's names are checked, before any rule of its values: `BadInput`.
         """
         verified = await _verified(read_side(request).verifier, _bearer(request))
+        # Named in every line of the log that this request has from here on.
+        bind_contextvars(tenant_id=verified.principal.tenant_id, user_id=verified.principal.user_id)
         if verified.principal.permissions.isdisjoint(self._permissions):
             raise Forbidden(f"the token lacks the permission {' or '.join(self._permissions)}")
         check_names(request)
@@ -45,6 +49,20 @@ async def visible_thread(history: History, caller: Principal, thread_id: str) ->
     if key is None or not caller.reaches(key.learner.learner_id):
         raise NotVisible
     return key
+
+
+def token_left(request: Request) -> Callable[[], Awaitable[float]]:
+    """Judges a request's token again whenever it is called; gives the seconds for which it still counts.
+
+    Raises as `TokenVerifier.verify`, or `StorageUnavailable`.
+    """
+    side, token = read_side(request), _bearer(request)
+
+    async def left() -> float:
+        verified = await _verified(side.verifier, token)
+        return verified.expires_at + side.settings.jwt_leeway_seconds - time.time()
+
+    return left
 
 
 async def _verified(verifier: TokenVerifier, token: str) -> Verified:

@@ -5,14 +5,20 @@ import re
 import secrets
 import time
 import traceback
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import structlog
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from api.problems import unexpected
+from api.rate_limit import EXEMPT
+from chat import tracing
 from chat.metrics import HTTP_SECONDS
+from chat.tracing import TRACEPARENT
 
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -72,7 +78,7 @@ class SecurityHeaders:
 
 
 class Observed:
-    """Gives each request an id, which its answer and its lines in the log have, and measures it."""
+    """Gives each request an id, which its answer and its lines in the log have; measures, traces and logs it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -81,20 +87,51 @@ class Observed:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request_id = _request_id(scope)
-        started, status = time.perf_counter(), 0
+        seen = Seen()
 
         async def sending(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                seen.status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            bound_contextvars(request_id=request_id, tenant_id=None, user_id=None),
+            _span(scope) as span,
+        ):
             try:
                 await self._app(scope, receive, sending)
             finally:
-                HTTP_SECONDS.labels(*_labels(scope, status)).observe(time.perf_counter() - started)
+                _account(scope, seen, span)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is known of a request from outside; status 0 where it was never answered."""
+
+    status: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+
+def _span(scope: Scope) -> AbstractContextManager[Span]:
+    """A request's span, in its caller's trace; none for those that come every few seconds and tell nothing."""
+    if scope.get("path") in EXEMPT:
+        return nullcontext(INVALID_SPAN)
+    traceparent = Headers(scope=scope).get(TRACEPARENT, "")
+    return tracing.span(_method(scope), kind=SpanKind.SERVER, context=tracing.extract(traceparent))
+
+
+def _account(scope: Scope, seen: Seen, span: Span) -> None:
+    """By the route, never by the path, which holds ids, or the query, which may hold anything."""
+    seconds = time.perf_counter() - seen.started
+    method, route = _method(scope), _route(scope)
+    HTTP_SECONDS.labels(method, route, str(seen.status)).observe(seconds)
+    if span.is_recording():
+        span.update_name(f"{method} {route}")
+        span.set_attributes({"http.request.method": method, "http.route": route})
+        span.set_attribute("http.response.status_code", seen.status)
+    say = _log.debug if scope.get("path") in EXEMPT else _log.info
+    say("request", method=method, route=route, status=seen.status, duration_ms=round(seconds * 1000, 1))
 
 
 class Unfailing:
@@ -130,10 +167,12 @@ def _request_id(scope: Scope) -> str:
     return f"{_PROCESS}-{next(_count)}"
 
 
-def _labels(scope: Scope, status: int) -> tuple[str, str, str]:
-    route: Any = scope.get("route")
-    method = scope["method"] if scope["method"] in METHODS else "other"
-    return method, getattr(route, "path", "none"), str(status)
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", "none"))
 
 
 def _log_fault(error: Exception) -> None:

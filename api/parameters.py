@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request
+from fastapi import Header, Path, Query, Request
 from pydantic import BeforeValidator, Field
 
 from api.cursor import MAX_CHARACTERS
@@ -62,6 +62,15 @@ BeforeSeq = Annotated[
 ]
 AroundSeq = Annotated[
     _Seq | None, BeforeValidator(_none_if_empty), Query(description="Messages on both sides of this seq.")
+]
+LastEventId = Annotated[
+    _Seq | None,
+    BeforeValidator(_none_if_empty),
+    Header(
+        alias="Last-Event-ID",
+        description="The seq of the last message that the client has of this thread.",
+        examples=[17],
+    ),
 ]
 
 

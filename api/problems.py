@@ -21,6 +21,7 @@ from chat.errors import (
     NotVisible,
     StorageUnavailable,
     TokenExpired,
+    TooManyListeners,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -33,6 +34,7 @@ STORE_AWAY = "the store does not answer; try again"
 KEYS_AWAY = "the keys of tokens cannot be had; try again"
 EXPORTS_AWAY = "the store of exports cannot be had; try again"
 CONTENT_KEYS_AWAY = "the keys of content cannot be had; try again"
+STREAMS_FULL = "no more live streams are served here now; try again"
 OUR_FAULT = "the service failed; the fault is not the request's"
 
 Complaints = Sequence[Mapping[str, str]]
@@ -119,6 +121,10 @@ async def _on_bundles(_request: Request, error: Exception) -> Response:
     return problem(ProblemCode.UNAVAILABLE, EXPORTS_AWAY, headers={"retry-after": "5"})
 
 
+async def _on_full(_request: Request, _error: Exception) -> Response:
+    return problem(ProblemCode.UNAVAILABLE, STREAMS_FULL, headers={"retry-after": "5"})
+
+
 async def _on_http(_request: Request, error: Exception) -> Response:
     """What the router itself raises: no such path, or another method."""
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -140,5 +146,6 @@ _HANDLERS = {
     KeysUnavailable: _on_keys,
     KeyStoreUnavailable: _on_key_store,
     BundleStoreUnavailable: _on_bundles,
+    TooManyListeners: _on_full,
     HTTPException: _on_http,
 }

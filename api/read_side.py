@@ -7,6 +7,7 @@ from fastapi import Request
 
 from api.cursor import Cursors
 from api.health import Health
+from api.live.rooms import Rooms
 from chat.privacy.export.shelf import Shelf
 from chat.settings import Settings
 from chat.storage.history import History
@@ -24,6 +25,7 @@ class ReadSide:
     verifier: TokenVerifier
     health: Health
     cursors: Cursors
+    rooms: Rooms
     exports: Shelf | None = None
 
 

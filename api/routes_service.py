@@ -4,11 +4,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.documents import Liveness, Readiness, Service, problems
 from api.read_side import read_side
 from api.rendering import Json
+from chat.metrics import API, exposition
 from chat.settings import Settings
 
 SERVICE = "aivo-chat"
@@ -38,7 +39,7 @@ def features(settings: Settings) -> dict[str, bool]:
         "privacy_export": settings.privacy_enabled,
         "message_encryption": settings.message_encryption,
         "content_moderation": settings.content_moderation,
-        "streaming": False,
+        "streaming": True,
     }
 
 
@@ -67,4 +68,4 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics", response_class=PlainTextResponse, responses=PROBLEMS)
 async def metrics() -> Response:
     """Prometheus' text format."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(exposition(API), media_type=CONTENT_TYPE_LATEST)

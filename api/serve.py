@@ -15,8 +15,10 @@ from api.app import create_app
 from api.cursor import Cursors
 from api.health import Health, KafkaProbe
 from api.late_history import LateHistory
+from api.live import tail
+from api.live.rooms import Rooms
 from api.read_side import ReadSide
-from chat import logs
+from chat import logs, tracing
 from chat.errors import BadSetting, ChatError
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.export.signing import SigningKey, jwk
@@ -46,6 +48,7 @@ class _Server(uvicorn.Server):
 def run(settings: Settings) -> int:
     """Runs an API process; the exit status is 0 after SIGINT or SIGTERM, else the error's `exit_code`."""
     logs.configure(settings.log_level)
+    tracing.configure(settings, "api")
     try:
         uvloop.run(_until_signalled(settings))
     except ChatError as error:
@@ -67,7 +70,8 @@ async def serve(
     verifier = TokenVerifier(settings, OwnKeyring(history.keyring))
     cursors = Cursors(history.cursor_secret)
     shelf = _shelf(settings, history) if settings.privacy_enabled else None
-    app = create_app(ReadSide(settings, history, history.requests, verifier, health, cursors, shelf))
+    rooms = Rooms(history, settings.stream_listeners, settings.stream_seconds)
+    app = create_app(ReadSide(settings, history, history.requests, verifier, health, cursors, rooms, shelf))
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -83,7 +87,8 @@ async def serve(
         address = _address(settings, listening)
         _log.info("api_serves", address=address)
         on_ready(address)
-        await _until_stopped(_Server(config), listening, stop, history.hold(), verifier.keep())
+        held = (history.hold(), verifier.keep(), tail.keep(settings, rooms))
+        await _until_stopped(_Server(config), listening, stop, rooms.close, *held)
     _log.info("api_stopped")
 
 
@@ -94,7 +99,11 @@ def _shelf(settings: Settings, history: LateHistory) -> Shelf:
 
 
 async def _until_stopped(
-    server: uvicorn.Server, listening: socket.socket, stop: asyncio.Event, *held: Coroutine[Any, Any, None]
+    server: uvicorn.Server,
+    listening: socket.socket,
+    stop: asyncio.Event,
+    end_streams: Callable[[], None],
+    *held: Coroutine[Any, Any, None],
 ) -> None:
     """Answers what is under way before it lets go what is `held`, none of which ends by itself but by an error."""
     stopping = asyncio.create_task(stop.wait())
@@ -105,6 +114,7 @@ async def _until_stopped(
     finally:
         stopping.cancel()
         server.should_exit = True
+        end_streams()
         await asyncio.wait({serving})
         for one in holding:
             one.cancel()

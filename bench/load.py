@@ -1,5 +1,6 @@
 """The load generator: posts messages as a plain producer that knows the contract, from a process of its own."""
 
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -25,12 +26,16 @@ CONTENT = "Heute haben wir die Brüche geübt: ¾ und ⅝ sind schwer, aber ½ +
 
 
 class Burst(NamedTuple):
-    """Commands to the workload's threads, from the turn `first` on; `rate` a second, None as fast as they go."""
+    """Commands to the workload's threads, from the turn `first` on; `rate` a second, None as fast as they go.
+
+    With `traced` each brings a `traceparent` of its own that asks for a trace.
+    """
 
     workload: Workload
     first: int
     commands: int
     rate: float | None = None
+    traced: bool = False
 
 
 class Command(NamedTuple):
@@ -73,7 +78,14 @@ def _commands(settings: Settings, burst: Burst) -> list[Command]:
     turns = range(burst.first, burst.first + burst.commands)
     where = [place(burst.workload, turn) for turn in turns]
     bearers = {one: _bearer(settings, one) for one in set(where)}
-    return [Command(learner_key(*one[:2]), _value(one), [("authorization", bearers[one])]) for one in where]
+    return [Command(learner_key(*one[:2]), _value(one), _headers(bearers[one], burst.traced)) for one in where]
+
+
+def _headers(bearer: str, traced: bool) -> list[tuple[str, str | bytes]]:  # noqa: FBT001 - named by its caller
+    asking: list[tuple[str, str | bytes]] = []
+    if traced:
+        asking = [("traceparent", f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")]
+    return [("authorization", bearer), *asking]
 
 
 def _bearer(settings: Settings, at: Place) -> str:

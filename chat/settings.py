@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     cors_origins: Csv = Field((), description="origins whose pages may read the API, comma-separated")
     rate_limit: int = Field(60, ge=1, description="requests a minute an IP")
     enable_rate_limiting: bool = Field(default=True, description="false: RATE_LIMIT does not count")
+    stream_listeners: int = Field(1000, ge=1, description="live streams that an API process serves at once")
+    stream_seconds: float = Field(
+        3600, gt=0, description="seconds after which a live stream ends, for its client to connect again"
+    )
     trusted_proxies: Csv = Field((), description="addresses or networks whose X-Forwarded-For counts")
 
     privacy_enabled: bool = Field(default=True, description="export and erasure")
@@ -128,6 +132,7 @@ class Settings(BaseSettings):
     )
     event_content: Literal["plain", "sealed"] = Field("plain", description="content in events")
     event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
+    cloud_events: bool = Field(default=False, description="CloudEvents' headers on events, beside what they are")
     content_moderation: bool = Field(default=False, description="judge content before it is kept")
     moderation_file: Path | None = Field(None, description="rules of CONTENT_MODERATION, by version, as JSON")
     automatic_cleanup: bool = Field(default=True, description="delete threads whose messages have all expired")
@@ -136,6 +141,17 @@ class Settings(BaseSettings):
         default_factory=dict, description='other days for some tenants, as JSON, like {"tenant-1": 90}'
     )
     max_messages_per_thread: int = Field(1000, ge=0, description="0: no limit")
+
+    otel_exporter_otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://.+)?$", description="http(s) address of an OTLP collector; unset: no traces"
+    )
+    otel_exporter_otlp_headers: str = Field(
+        "", repr=False, description="of every request to it, like key1=value1,key2=value2"
+    )
+    otel_service_name: str = Field("", description="unset: aivo-chat-worker or aivo-chat-api")
+    otel_traces_sampler_arg: float = Field(
+        1.0, ge=0, le=1, description="share of what has no `traceparent` and is traced nevertheless"
+    )
 
     @field_validator("*", mode="before")
     @classmethod

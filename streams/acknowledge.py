@@ -53,6 +53,11 @@ class Outstanding:
         """Records of a partition that are under way."""
         return sum(len(chunk.records) for chunk in self._chunks.get(tp, ()))
 
+    def first(self, tp: TP) -> int | None:
+        """Offset of a partition's first record that was handed on and has no outcome, or None."""
+        waiting = self._chunks.get(tp)
+        return int(waiting[0].records[0].offset) if waiting else None
+
     def drop(self, tps: Iterable[TP]) -> None:
         """Forgets partitions that are no longer owned."""
         for tp in list(tps):

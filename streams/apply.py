@@ -78,7 +78,7 @@ class Judge:
             work.apply(one, verdict)
             _learn(one, verdict, memory, facts)
         else:
-            work.settled += 1
+            work.settled[type(one.command).__name__] += 1
 
     def _digest(self, command: Command) -> bytes:
         """A keyed hash of all that a producer said, so that nobody reads a body out of what is remembered."""

@@ -33,7 +33,9 @@ class Gate:
         if isinstance(decoded.command, FenceLearner):
             return Fence(decoded.record, decoded.command)
         if not isinstance(decoded.command, Command):
-            return Refusal(decoded.record, decoded.identity, Refused(Code.INVALID, "the record is invalid"))
+            return Refusal(
+                decoded.record, decoded.type, decoded.identity, Refused(Code.INVALID, "the record is invalid")
+            )
         return Admitted(decoded.record, decoded.command, checked)
 
     def check(self, decoded: Decoded) -> Principal | Refusal:
@@ -43,12 +45,12 @@ class Gate:
         """
         caller = self._service(decoded) if decoded.type in INTERNAL else self._caller(decoded.record)
         if isinstance(caller, Refused):
-            return Refusal(decoded.record, decoded.identity, caller)
+            return Refusal(decoded.record, decoded.type, decoded.identity, caller)
         refused = self._refused(decoded, caller)
         if refused is None:
             return caller
         actor = "" if refused.code is Code.WRONG_TENANT else caller.user_id
-        return Refusal(decoded.record, decoded.identity, refused, actor)
+        return Refusal(decoded.record, decoded.type, decoded.identity, refused, actor)
 
     async def settle(self, record: Record) -> None:
         """Returns when it is known which keys the record's token may be signed with.

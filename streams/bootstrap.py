@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import schemas
-from chat import topics
+from chat import topics, tracing
 from chat.domain.model import FIRST_LIFE, Life
 from chat.domain.moderation import Moderate, keep
 from chat.domain.privacy_commands import PRIVACY_TYPES
@@ -42,14 +42,16 @@ from streams.fence import Fences
 from streams.intake import Intake, LifeOf
 from streams.internal import SECRET as SEAL_SECRET
 from streams.internal import ServiceSeal
-from streams.lane import CommandWay, Way, WayOfTopic
+from streams.lane import CommandWay, WayOfTopic
 from streams.lanes import Lanes
 from streams.lease import Lease
 from streams.privacy_way import PrivacyWay
 from streams.publish import Publisher
 from streams.receipts import Receipts
 from streams.runner import Runner
+from streams.tracing import TracedWay
 from streams.waiting import Waiting
+from streams.way import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ async def build(
         topics.Topic.COMMANDS: await command_way(settings, servers, waiting, app),
         topics.Topic.PRIVACY_COMMANDS: await privacy_way(settings, servers, waiting, app, make_jobs),
     }
+    if tracing.is_on():
+        ways = {topic: TracedWay(way) for topic, way in ways.items()}
     app.lanes = Lanes(WayOfTopic(ways), app.fail)
     return app
 
@@ -206,4 +210,5 @@ def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:
 
 def _emitter(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Emitter:
     publisher = Publisher(lambda: app.producer, waiting)
-    return Emitter(publisher, schemas.Format(settings.event_format), servers.partitions)
+    form = schemas.Format(settings.event_format)
+    return Emitter(publisher, form, servers.partitions, cloud_events=settings.cloud_events)

@@ -108,6 +108,15 @@ class ChunkConsumer(Consumer):
         """True where this worker is still a member of its group."""
         return await self._thread.heartbeat()
 
+    def lags(self) -> dict[TP, int]:
+        """For each owned partition that was begun: its records without an outcome, up to the last fetch's end."""
+        ends = {tp: self.highwater(tp) for tp in self.assignment() & self._next.keys()}
+        return {tp: max(0, end - self._reached(tp)) for tp, end in ends.items() if end is not None}
+
+    def _reached(self, tp: TP) -> int:
+        first = self.outstanding.first(tp)
+        return self._next[tp] if first is None else first
+
     # Records in
 
     async def _drain_messages(self, fetcher: Any) -> None:
@@ -217,6 +226,7 @@ class ChunkConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stops the flow, lets what is under way finish, commits it, and only then lets the partitions go."""
         REBALANCES.inc()
+        _log.info("partitions_revoked", partitions=_named(revoked))
         await self.hand_over()
         self.outstanding.drop(self.outstanding.partitions() | revoked)
         await self.app.lanes.stop()
@@ -226,6 +236,7 @@ class ChunkConsumer(Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begins with a clean slate; reading starts after `perform_seek`."""
         ASSIGNED.set(len(assigned))
+        _log.info("partitions_assigned", partitions=_named(assigned), generation=generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def hand_over(self) -> None:
@@ -272,6 +283,10 @@ class ChunkConsumer(Consumer):
             tp: _start(tp, self._next.get(tp, committed or 0), first, end)
             for tp, (committed, first, end) in bounds.items()
         }
+
+
+def _named(tps: Iterable[TP]) -> list[str]:
+    return sorted(f"{tp.topic}[{tp.partition}]" for tp in tps)
 
 
 def _start(tp: TP, start: int, first: int, end: int) -> int:

@@ -10,9 +10,11 @@ import schemas
 from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
+from streams.cloud_events import attributes
 from streams.content import Content, PlainContent, Said
 from streams.publish import Outgoing, Publisher
 from streams.records import DeadLetter, Record, Refusal
+from streams.tracing import traceparent_of
 from streams.work import Work
 
 CONTINUED = frozenset({"correlation-id", "traceparent"})
@@ -39,6 +41,7 @@ class Emitter:
     format: schemas.Format
     partitions: int
     content: Content = PLAIN
+    cloud_events: bool = False
 
     async def turn_away(self, work: Work) -> None:
         """Says what has no effect, refusals and dead letters; returns when Kafka has all of it."""
@@ -83,8 +86,12 @@ class Emitter:
     def _event(self, record: Record, said: Said) -> Outgoing:
         event = said.event
         value = schemas.encode(event.type, event.fields, self.format)
-        flag = [(FLAGGED, b"true")] if event.flagged else []
-        return Outgoing(event.key.encode(), value, record.timestamp, [*continued(record), *said.headers, *flag])
+        headers = [*continued(record), *said.headers]
+        if event.flagged:
+            headers.append((FLAGGED, b"true"))
+        if self.cloud_events:
+            headers += attributes(event, self.format)
+        return Outgoing(event.key.encode(), value, record.timestamp, headers)
 
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record
@@ -114,8 +121,13 @@ def _rejected(refusal: Refusal) -> dict[str, object]:
 
 
 def continued(record: Record) -> Headers:
-    """Those headers of a record that go on."""
-    return [(key, value) for key, value in record.headers if key.lower() in CONTINUED]
+    """Those headers of a record that go on; where its command is traced, the trace goes on from the command's span."""
+    traceparent = traceparent_of(record)
+    return [
+        (key, traceparent if traceparent and key.lower() == "traceparent" else value)
+        for key, value in record.headers
+        if key.lower() in CONTINUED
+    ]
 
 
 def _dead_letter(letter: DeadLetter) -> Outgoing:

@@ -20,7 +20,7 @@ from chat.storage.bundle_wrap import bundle_wrap
 from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.export_reads import ExportReader, ExportReads
 from chat.storage.learner_keys import KeyTools, LearnerKeys
-from chat.storage.privacy_store import ListedAt
+from chat.storage.privacy_store import ListedAt, RequestHistory
 from chat.storage.session import Connection
 
 INTERVAL = 900.0
@@ -50,11 +50,15 @@ async def export_job(settings: Settings, connection: Connection) -> ExportJob:
 
 
 async def bundles_end(settings: Settings, connection: Connection) -> Callable[[Learner], Awaitable[int]]:
+    """What `end_bundles` makes of these settings. Raises `StorageUnavailable` and `BundleStoreRefused`."""
+    return end_bundles(await CassandraRequests.open(connection), store_of(settings))
+
+
+def end_bundles(requests: RequestHistory, store: BundleStore) -> Callable[[Learner], Awaitable[int]]:
     """What deletes every bundle of a learner, and tells how many were asked for.
 
     An export under way ends by itself: its job looks at the life.
     """
-    requests, store = await CassandraRequests.open(connection), store_of(settings)
 
     async def end(learner: Learner) -> int:
         subject, ended, after = await requests.subject(*learner), 0, None

@@ -54,13 +54,13 @@ class Fences:
         if request is None:
             command = one.command
             identity = Identity(command.command_id, command.tenant_id, command.learner_id)
-            work.turn_away(Refusal(one.record, identity, _UNFOUNDED))
+            work.turn_away(Refusal(one.record, type(command).__name__, identity, _UNFOUNDED))
             return False
         if request.kind is Kind.ENROLMENT:
             await self.waiting.until_served(partial(self._begin, one))
         memory.forget(one.life)
         self.rows.forget_life(one.life.learner)
-        work.settled += 1
+        work.settled[type(one.command).__name__] += 1
         return True
 
     async def _request(self, one: Fence) -> Request | None:

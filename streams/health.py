@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from chat.errors import BadSetting
-from chat.metrics import OLDEST_UNFINISHED
+from chat.metrics import LAG, OLDEST_UNFINISHED, WORKER, exposition
 from chat.settings import Settings
 from chat.topic_specs import Topic
 from streams.waiting import Waiting
@@ -34,6 +34,14 @@ class Health:
         """Seconds since the broker took the oldest record that has no outcome yet; 0 where there is none."""
         oldest = self.app.consumer.outstanding.oldest() if self.app is not None and self.app.joined else None
         return 0.0 if oldest is None else max(0.0, time.time() - oldest / 1000)
+
+    def metrics(self) -> bytes:
+        """Prometheus' text format; a partition that went to another worker has no lag here any more."""
+        LAG.clear()
+        lags = self.app.consumer.lags() if self.app is not None and self.app.joined else {}
+        for tp, lag in lags.items():
+            LAG.labels(tp.topic, tp.partition).set(lag)
+        return exposition(WORKER)
 
 
 @asynccontextmanager
@@ -65,7 +73,7 @@ def _application(health: Health) -> web.Application:
         return web.json_response({"status": word, **status}, status=200 if good else 503)
 
     async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=health.metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     application.add_routes(
         [web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", metrics)]

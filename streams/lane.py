@@ -6,15 +6,15 @@ is its few statements and its one request to Kafka, whatever it carries.
 """
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from chat.errors import KeysUnavailable
-from chat.metrics import COMMAND_SECONDS, OUTCOMES, TRIP_RECORDS
 from chat.storage.store import Store
+from chat.tracing import span
+from streams.account import account
 from streams.apply import Judge
 from streams.authorise import Gate
 from streams.chunk import Chunk
@@ -27,6 +27,7 @@ from streams.purge import purge, take_back, take_back_late
 from streams.records import Admitted, DeadLetter, Fence, Record, Refusal
 from streams.store import store
 from streams.waiting import Waiting
+from streams.way import Way
 from streams.work import Work
 
 T = TypeVar("T")
@@ -34,14 +35,6 @@ Acknowledge = Callable[[], object]
 
 TRIP = 500
 """Records after which a trip takes no further chunk."""
-
-
-class Way(Protocol):
-    """How records come to their outcomes."""
-
-    async def go(self, memory: Memory, records: Sequence[Record]) -> None:
-        """Returns when every record has its outcome, durably; those of one partition are in the log's order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +51,14 @@ class CommandWay:
 
     async def go(self, memory: Memory, records: Sequence[Record]) -> None:
         work, fences = Work(), list[Fence]()
-        admitted = await self._admit(records, work, fences)
-        reached = await self.fences.reach(memory, fences, work)
-        await self.judge.judge(memory, admitted, work)
+        with span("decode and authorise"):
+            admitted = await self._admit(records, work, fences)
+        with span("apply"):
+            reached = await self.fences.reach(memory, fences, work)
+            await self.judge.judge(memory, admitted, work)
         await self._finish(work)
         await self.fences.pass_by(reached)
-        count(records, work, len(work.events))
+        account(records, work)
 
     async def _finish(self, work: Work) -> None:
         """Refusals before rows: when the record is read again, what it was judged by may have changed.
@@ -73,9 +68,11 @@ class CommandWay:
         """
         await self.waiting.until_served(self.lease.confirm)
         await self.emitter.turn_away(work)
-        await store(self.rows, self.waiting, work)
+        with span("store"):
+            await store(self.rows, self.waiting, work)
         await self.waiting.until_served(self.lease.confirm)
-        await self.emitter.emit(work)
+        with span("emit"):
+            await self.emitter.emit(work)
         if not self.lease.is_fresh:  # it may have slept while it spoke
             await take_back(self.rows, self.emitter, self.waiting, work)
         await take_back_late(self.emitter, work)
@@ -110,20 +107,6 @@ async def until_known(judge: Callable[[], T], gate: Gate, record: Record, waitin
     except KeysUnavailable:
         await waiting.until_served(lambda: gate.settle(record))
     return judge()
-
-
-def count(records: Sequence[Record], work: Work, applied: int) -> None:
-    """Says in the metrics how a trip's records ended."""
-    TRIP_RECORDS.observe(len(records))
-    now = time.time()
-    for record, _ in work.events:
-        COMMAND_SECONDS.observe(max(0.0, now - record.timestamp / 1000))
-    OUTCOMES.labels("applied", "").inc(applied)
-    OUTCOMES.labels("settled", "").inc(work.settled)
-    for refusal in (*work.refusals, *work.duplicates):
-        OUTCOMES.labels("refused", refusal.refused.code.value).inc()
-    for letter in work.dead_letters:
-        OUTCOMES.labels("dead_letter", letter.code).inc()
 
 
 @dataclass(frozen=True, slots=True)

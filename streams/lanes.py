@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from streams.chunk import Chunk
-from streams.lane import Acknowledge, Lane, Way
+from streams.lane import Acknowledge, Lane
 from streams.memory import MAX_ENTRIES, Memory
+from streams.way import Way
 
 LANES = 2
 """While one lane waits for a server the other computes; each further one makes the trips smaller, not the wait."""

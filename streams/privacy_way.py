@@ -15,15 +15,18 @@ from chat.domain.privacy_commands import PRIVACY_TYPES, PrivacyCommand
 from chat.domain.privacy_rules import Accepted
 from chat.domain.verdicts import Refused
 from chat.metrics import PRIVACY_REQUESTS
+from streams.account import account
 from streams.authorise import Gate
 from streams.decode import decode
 from streams.emit import Emitter
 from streams.intake import Intake
-from streams.lane import count, until_known
+from streams.lane import until_known
 from streams.memory import Memory
 from streams.records import DeadLetter, Decoded, Record, Refusal
 from streams.waiting import Waiting
 from streams.work import Work
+
+_TYPES = {one.kind: name for name, one in PRIVACY_TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,14 @@ class PrivacyWay:
             if isinstance(one, Accepted):
                 accepted.append(one)
                 _announce(one.request, record, work)
+                work.applied[_TYPES[one.request.kind]] += 1
             elif isinstance(one, Refusal):
                 work.turn_away(one)
             else:
                 work.dead_letters.append(one)
         await self.emitter.say(work)
         await self._queue(accepted)
-        count(records, work, len(accepted))
+        account(records, work)
 
     async def _take(self, record: Record) -> Accepted | Refusal | DeadLetter:
         decoded = decode(record, PRIVACY_TYPES)
@@ -66,7 +70,9 @@ class PrivacyWay:
             return checked
         assert isinstance(decoded.command, PrivacyCommand)  # noqa: S101 - decoded as one, and the gate lets none through without
         verdict = await self.intake.accept(decoded.command, checked, record)
-        return Refusal(record, decoded.identity, verdict, checked.user_id) if isinstance(verdict, Refused) else verdict
+        if isinstance(verdict, Refused):
+            return Refusal(record, decoded.type, decoded.identity, verdict, checked.user_id)
+        return verdict
 
     async def _queue(self, accepted: Sequence[Accepted]) -> None:
         for request, before in accepted:

@@ -5,8 +5,10 @@ from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from opentelemetry.trace import SpanKind
 
 from chat.errors import BrokerUnavailable
+from chat.tracing import span
 from streams.waiting import Waiting
 
 
@@ -47,9 +49,11 @@ class Publisher:
     async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Returns when all in-sync replicas have every record, in order."""
         rest = list(records)
-        while rest:
-            sent = await self._waiting.until_served(lambda: self._send(topic, partition, rest))
-            del rest[:sent]
+        about = {"messaging.system": "kafka", "messaging.batch.message_count": len(rest)}
+        with span(f"send {topic}", about, kind=SpanKind.PRODUCER):
+            while rest:
+                sent = await self._waiting.until_served(lambda: self._send(topic, partition, rest))
+                del rest[:sent]
 
     async def _send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> int:
         producing = self._producing()

@@ -67,9 +67,10 @@ class Fence(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A command that ends refused; `actor` is the user of its tenant who sent it, where that is known."""
+    """A command of `type` that ends refused; `actor` is the user of its tenant who sent it, where that is known."""
 
     record: Record
+    type: str
     identity: Identity
     refused: Refused
     actor: str = ""

@@ -13,6 +13,7 @@ import structlog
 
 from chat.domain.events import privacy_event
 from chat.domain.privacy import Request, State
+from chat.domain.privacy_commands import EnrolLearner
 from chat.domain.verdicts import Code, Refused
 from chat.errors import JobFailed, LeaseLost, Transient
 from chat.metrics import PRIVACY_REQUESTS
@@ -75,7 +76,7 @@ class RequestRun:
         except JobFailed as error:
             await self._save(state=State.HELD if error.held else State.FAILED, reason_code=error.code)
         except Exception:  # noqa: BLE001 - whatever it is, it is no end: it is said, and tried again
-            _log.exception("privacy_job_fault", kind=self.request.kind, after_step=self.request.step)
+            _log.exception("privacy_job_fault", **self._names(), after_step=self.request.step)
             await self._wait(FAULT)
 
     def _left(self) -> list[str]:
@@ -83,7 +84,9 @@ class RequestRun:
         return steps[steps.index(self.request.step) + 1 :] if self.request.step else steps
 
     async def _do(self, step: str) -> None:
+        started = time.perf_counter()
         notes = await self.job.do(self.request, step, self._save_notes)
+        self._say("privacy_step", step=step, duration_ms=round((time.perf_counter() - started) * 1000))
         if step == self.job.steps[-1]:
             await self._save(step=step, state=State.COMPLETED, receipt=notes, notes="")
         else:
@@ -97,7 +100,7 @@ class RequestRun:
 
         It is noted once for a reason, not at every try.
         """
-        _log.warning("privacy_request_waits", kind=self.request.kind, reason=reason)
+        _log.warning("privacy_request_waits", **self._names(), reason=reason)
         await self._save(state=State.WAITING, reason_code=reason)
         if self._waited != (State.WAITING, reason):
             await self.waiting.until_served(lambda: self.requests.note(_entry(self.request)))
@@ -108,7 +111,15 @@ class RequestRun:
             raise LeaseLost("another worker runs this request now")
         if after.state is not self.request.state:
             PRIVACY_REQUESTS.labels(after.kind, after.state).inc()
+            self._say("privacy_request_moved", state=after.state.value, reason=after.reason_code)
         self.request = after
+
+    def _say(self, event: str, **values: Any) -> None:
+        _log.info(event, **self._names(), **values)
+
+    def _names(self) -> dict[str, str]:
+        tenant_id, request_id = self.request.key
+        return {"kind": self.request.kind.value, "tenant_id": tenant_id, "request_id": request_id}
 
     async def _end(self) -> None:
         request = self.request
@@ -142,4 +153,4 @@ def _said(request: Request) -> Work:
         return Work(events=[(place, event)])
     identity = Identity(request.command_id, request.key.tenant_id, request.learner_id)
     refused = Refused(Code.INVALID, f"the enrolment cannot be done: {request.reason_code}")
-    return Work(refusals=[Refusal(place, identity, refused)])
+    return Work(refusals=[Refusal(place, EnrolLearner.__name__, identity, refused)])

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 
-from chat import logs
+from chat import logs, tracing
 from chat.errors import ChatError
 from chat.settings import Settings
 from streams.app import WorkerApp
@@ -24,6 +24,7 @@ _log = structlog.get_logger()
 def run(settings: Settings, build_app: Build = build) -> int:
     """Runs a worker; the exit status is 0 after a signal, else the error's `exit_code`."""
     logs.configure(settings.log_level)
+    tracing.configure(settings, "worker")
     return asyncio.run(_main(settings, build_app))
 
 

@@ -3,16 +3,16 @@
 import asyncio
 import time
 import uuid
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from chat.domain.privacy import Kind, RequestKey
 from chat.errors import LeaseLost
-from chat.metrics import PRIVACY_OLDEST, PRIVACY_UNFINISHED
+from chat.metrics import ERASURES_LATE, PRIVACY_OLDEST, PRIVACY_UNFINISHED
 from chat.privacy.job import Jobs
 from chat.storage.privacy_store import SHARDS, OpenRequest, RequestStore
 from streams.emit import Emitter
@@ -24,6 +24,9 @@ LEASE_SECONDS = 15
 
 PAUSE_SECONDS = 1.0
 """Between two looks at what is unfinished, unless somebody wakes the runner."""
+
+LATE_SECONDS = 3600.0
+"""After so long an erasure without an end is late: one takes minutes, and says so where it waits."""
 
 MAX_RUNNING = 4
 """Requests that a worker runs side by side."""
@@ -44,7 +47,7 @@ class Runner:
     renewal_seconds: float = LEASE_SECONDS / 3
     _running: dict[RequestKey, asyncio.Task[None]] = field(default_factory=dict)
     _awake: asyncio.Event = field(default_factory=asyncio.Event)
-    _oldest: int | None = None
+    _asked: dict[Kind, list[int]] = field(default_factory=dict)
 
     def wake(self) -> None:
         """Lets it look at once."""
@@ -52,31 +55,32 @@ class Runner:
 
     async def run(self) -> None:
         """Runs until it is cancelled. What is under way then goes on elsewhere, once its lease has run out."""
-        PRIVACY_OLDEST.set_function(self._oldest_age)
+        for kind in Kind:
+            PRIVACY_OLDEST.labels(kind).set_function(partial(self._oldest_age, kind))
+        ERASURES_LATE.set_function(self._late_erasures)
         try:
             while True:
                 self._awake.clear()
                 await self._look()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), PAUSE_SECONDS)
+                    async with asyncio.timeout(PAUSE_SECONDS):  # wait_for of Python 3.11 may swallow a cancellation
+                        await self._awake.wait()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: see `fail`
             self.fail(error)
         finally:
             await _cancelled(*self._running.values())
 
     async def _look(self) -> None:
-        unfinished: Counter[Kind] = Counter()
-        times: list[int] = []
+        asked: dict[Kind, list[int]] = {kind: [] for kind in Kind}
         turns: set[tuple[bytes, bool]] = set()
         async for one in self._unfinished():
-            unfinished[one.kind] += 1
-            times.append(one.requested_at)
+            asked[one.kind].append(one.requested_at)
             if _turn(one) not in turns:
                 turns.add(_turn(one))
                 await self._begin(one)
         for kind in Kind:
-            PRIVACY_UNFINISHED.labels(kind).set(unfinished[kind])
-        self._oldest = min(times, default=None)
+            PRIVACY_UNFINISHED.labels(kind).set(len(asked[kind]))
+        self._asked = asked
 
     async def _unfinished(self) -> AsyncIterator[OpenRequest]:
         """All of them: a shard after the other, each oldest first."""
@@ -105,7 +109,7 @@ class Runner:
         try:
             await self._while_leased(run)
         except LeaseLost:
-            _log.warning("privacy_lease_lost", kind=run.request.kind)
+            _log.warning("privacy_lease_lost", kind=run.request.kind, request_id=run.request.key.request_id)
         except Exception as error:  # noqa: BLE001 - as in `run`
             self.fail(error)
 
@@ -127,8 +131,14 @@ class Runner:
             if not await self.waiting.until_served(lambda: self.requests.renew(key, holder, self.lease_seconds)):
                 raise LeaseLost("the lease ran out")
 
-    def _oldest_age(self) -> float:
-        return 0.0 if self._oldest is None else max(0.0, time.time() - self._oldest / 1000)
+    def _ages(self, kind: Kind) -> list[float]:
+        return [time.time() - asked / 1000 for asked in self._asked.get(kind, ())]
+
+    def _oldest_age(self, kind: Kind) -> float:
+        return max(self._ages(kind), default=0.0)
+
+    def _late_erasures(self) -> float:
+        return sum(age > LATE_SECONDS for age in self._ages(Kind.DELETION))
 
 
 def _turn(one: OpenRequest) -> tuple[bytes, bool]:

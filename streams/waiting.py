@@ -1,7 +1,9 @@
 """A server that is away is no outcome: wait, say so, go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
@@ -30,6 +32,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._waiters: dict[str, int] = {}
+        for server in _SERVERS.values():
+            self._change(server, 0)
 
     def away(self) -> list[str]:
         """The servers that somebody waits for now."""
@@ -41,24 +45,28 @@ class Waiting:
             return await call()
         except Transient as error:
             server = server_of(error)
-        self._change(server, +1)
-        _log.warning("waiting_for_server", server=server)
-        try:
+        with self._away(server):
             return await self._again(call)
-        finally:
-            self._change(server, -1)
 
     async def until_done(self, future: asyncio.Future[T], server: str) -> T:
         """The result of something that goes on by itself, such as a send; says so where it takes long."""
         done, _ = await asyncio.wait({future}, timeout=LONGEST_PAUSE)
         if not done:
-            _log.warning("waiting_for_server", server=server)
-            self._change(server, +1)
-            try:
+            with self._away(server):
                 await asyncio.wait({future})
-            finally:
-                self._change(server, -1)
         return future.result()
+
+    @contextmanager
+    def _away(self, server: str) -> Iterator[None]:
+        """While the block runs, a server is waited for; says when that begins and how long it took."""
+        _log.warning("waiting_for_server", server=server)
+        started = time.monotonic()
+        self._change(server, +1)
+        try:
+            yield
+        finally:
+            self._change(server, -1)
+            _log.info("waited_for_server", server=server, duration_ms=round((time.monotonic() - started) * 1000))
 
     async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
         pause = FIRST_PAUSE

@@ -1,5 +1,6 @@
 """What a chunk leads to, gathered while it is judged."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from chat.domain.commands import DeleteThread, ExpireThread, PostMessage
@@ -16,7 +17,8 @@ class Work:
     """Every list is in the log's order. `posts` are new messages, `changes` others' new states; `deletions` are
     threads whose messages and marks are to be removed, `late` those of the events that are said again of a thread
     that was deleted since; `duplicates` are the refusals that point to an event, which must
-    be there first; `settled` counts the records of which nothing is left to say.
+    be there first; `applied` and `settled` count by type of command what took effect, now or in an earlier run, and
+    that of which nothing is left to say.
     """
 
     posts: list[MessageWrite] = field(default_factory=list)
@@ -31,13 +33,14 @@ class Work:
     refusals: list[Refusal] = field(default_factory=list)
     duplicates: list[Refusal] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
-    settled: int = 0
+    applied: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)
 
     def refuse(self, one: Admitted, refused: Refused) -> None:
         """Notes a refusal."""
         command = one.command
         identity = Identity(command.command_id, command.tenant_id, command.learner_id)
-        self.turn_away(Refusal(one.record, identity, refused))
+        self.turn_away(Refusal(one.record, type(command).__name__, identity, refused, one.caller.user_id))
 
     def turn_away(self, refusal: Refusal) -> None:
         """Notes a refusal among those that it is said with."""
@@ -52,7 +55,7 @@ class Work:
             self.changes.append(MessageWrite(key, repeated.message, repeated.write_time))
         if repeated.mark is not None:
             self.marks.append(MarkWrite(key, one.caller.user_id, repeated.mark, repeated.write_time))
-        self.events.append((one.record, repeated.event))
+        self._note_event(one, repeated.event)
         if repeated.thread.status is Status.DELETED:
             self._repeat_of_deleted(one, repeated)
 
@@ -73,7 +76,11 @@ class Work:
         self._note_thread(one, key, applied)
         if after.status is Status.DELETED:
             self._note_deletion(one, after)
-        self.events.append((one.record, applied.event))
+        self._note_event(one, applied.event)
+
+    def _note_event(self, one: Admitted, event: Event) -> None:
+        self.events.append((one.record, event))
+        self.applied[type(one.command).__name__] += 1
 
     def _note_thread(self, one: Admitted, key: ThreadKey, applied: Applied) -> None:
         before = self.threads.get(key)

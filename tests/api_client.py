@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.cursor import Cursors
 from api.health import Health
+from api.live.rooms import Rooms
 from api.read_side import ReadSide
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Message, ThreadKey
 from chat.privacy.export.shelf import Shelf
@@ -70,13 +71,16 @@ def make_app(
     health: Health | None = None,
     requests: RequestHistory | None = None,
     exports: Shelf | None = None,
+    rooms: Rooms | None = None,
     **settings: Any,
 ) -> FastAPI:
     """An application over `history`, without a limit of requests unless `settings` say so."""
     chosen = settings_for_tests(**{"enable_rate_limiting": False, **settings})
     kept = requests or MemoryRequests(Subjects(b"s" * 32))
     verifier = TokenVerifier(chosen)
-    return create_app(ReadSide(chosen, history, kept, verifier, health or Health({}), Cursors(secret), exports))
+    rooms = rooms or Rooms(history, chosen.stream_listeners, chosen.stream_seconds)
+    healthy = health or Health({})
+    return create_app(ReadSide(chosen, history, kept, verifier, healthy, Cursors(secret), rooms, exports))
 
 
 class Broken(MemoryHistory):

@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,17 +43,31 @@ def fresh(servers: Addresses) -> Iterator[Settings]:
 @pytest.fixture
 def start_worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartWorker]:
     """Starts workers, which end with the test; what they logged is shown where it fails."""
+    with _workers(tmp_path) as (start, started):
+        yield start
+    for worker in started:
+        request.node.add_report_section("teardown", worker.name, worker.tail())
+
+
+@pytest.fixture(scope="module")
+def start_resident(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWorker]:
+    """Starts workers that end with the module."""
+    with _workers(tmp_path_factory.mktemp("resident")) as (start, _):
+        yield start
+
+
+@contextmanager
+def _workers(folder: Path) -> Iterator[tuple[StartWorker, list[WorkerProcess]]]:
     started: list[WorkerProcess] = []
 
     def start(settings: Settings, *, program: tuple[str, ...] = ()) -> WorkerProcess:
-        worker = WorkerProcess(settings, tmp_path, f"worker-{len(started) + 1}", program)
+        worker = WorkerProcess(settings, folder, f"worker-{len(started) + 1}", program)
         started.append(worker)
         return worker.start()
 
-    yield start
+    yield start, started
     for worker in started:
         worker.end()
-        request.node.add_report_section("teardown", worker.name, worker.tail())
 
 
 @pytest.fixture(scope="session")

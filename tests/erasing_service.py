@@ -8,14 +8,20 @@ import schemas
 from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life
 from chat.domain.partition import partition_of
 from chat.privacy.bounds import Bounds
+from chat.privacy.export.build import Limits
+from chat.privacy.export.job import ExportJob
 from chat.privacy.receipt import ReceiptKey
 from streams.emit import Emitter
 from streams.erasure import Enrolment, Erasure, Fencing
+from streams.exports import end_bundles
 from streams.memory import Memory
 from streams.receipts import Receipts
+from tests.bundles import MemoryStore as BundleStore
+from tests.bundles import builder
 from tests.erasing import MemoryChain, MemoryHolds, MemoryRows, Published
+from tests.memory_exports import StoreReads
 from tests.privacy_desk import Desk, PrivacyLog
-from tests.records import PARTITIONS, SEAL, Log, token, uid
+from tests.records import PARTITIONS, SEAL, SUBJECTS, Log, token, uid
 from tests.way import World
 
 ERASED, CONTROL = Learner("tenant-1", "learner-1"), Learner("tenant-1", "learner-2")
@@ -33,7 +39,7 @@ class Service:
     asked: PrivacyLog = field(default_factory=PrivacyLog)
     chain: MemoryChain = field(default_factory=MemoryChain)
     holds: MemoryHolds = field(default_factory=MemoryHolds)
-    exports_ended: list[Learner] = field(default_factory=list)
+    bundles: BundleStore = field(default_factory=BundleStore)
     desk: Desk = field(init=False)
     _fences: int = 0
     _memories: dict[int, Memory] = field(default_factory=dict)
@@ -43,17 +49,31 @@ class Service:
         fencing, lives = Fencing(emitter, SEAL), self.world.lives
         receipts = Receipts(self.chain, KEY, Bounds(1, 2, 3), encrypted=True)
         said = Published(self.world.publisher)
-        job = Erasure(lives, MemoryRows(self.world.store), self.holds, said, fencing, receipts, self._end_exports)
-        self.desk = Desk([job, Enrolment(lives, fencing)], publisher=self.world.publisher, life_of=self._life_of)
+        self.desk = Desk(publisher=self.world.publisher, life_of=self._life_of)
         self.world.requests = self.desk.kept
+        ending = end_bundles(self.desk.kept, self.bundles)
+        erasure = Erasure(lives, MemoryRows(self.world.store), self.holds, said, fencing, receipts, ending)
+        self.desk.jobs = [erasure, Enrolment(lives, fencing), self._exports()]
+
+    def _exports(self) -> ExportJob:
+        reads = StoreReads(self.world.store, self.life)
+
+        async def reads_of(_learner: LearnerId) -> StoreReads:
+            return reads
+
+        async def life_of(learner: Learner) -> Life:
+            return self.life(learner)
+
+        return ExportJob(builder(self.bundles, limits=Limits(records=3)), reads_of, life_of)
+
+    def life(self, learner: Learner) -> Life:
+        """A learner's latest life."""
+        kept = self.world.lives.kept.get(SUBJECTS.of(learner))
+        return kept.life if kept else FIRST_LIFE
 
     async def _life_of(self, subject: bytes) -> Life:
         (kept,) = await self.world.lives.read([subject])
         return kept.life if kept else FIRST_LIFE
-
-    async def _end_exports(self, learner: Learner) -> int:
-        self.exports_ended.append(learner)
-        return 2
 
     async def write(self, learner: Learner, first: int) -> None:
         """A thread with two posts, an edit and a mark, and a thread that was deleted."""
@@ -104,9 +124,14 @@ class Service:
             await self.pump()
             await asyncio.sleep(0.001)
 
-    async def ask(self, record_type: str, number: int) -> None:
-        """Asks for something for the erased learner, and lets it be accepted."""
-        await self.desk.take([self.asked.ask(record_type, number)])
+    async def ask(self, record_type: str, number: int, learner: Learner = ERASED) -> None:
+        """Asks for something, for the erased learner unless another is named, and lets it be accepted."""
+        await self.desk.take([self.asked.ask(record_type, number, **learner._asdict())])
+
+    async def export(self, number: int, learner: Learner = ERASED) -> None:
+        """A whole export."""
+        await self.ask("ExportLearnerData", number, learner)
+        await self.desk.run()
 
     async def erase(self, number: int = 1) -> None:
         """A whole erasure."""

@@ -1,6 +1,7 @@
 """A worker of short memory, that kills itself where a file says so. Run it: `python -m tests.erasure_worker`.
 
-`die-before-<step>` and `die-after-<step>` in its folder are deaths of an erasure, or an enrolment, each died once.
+`die-before-<step>` and `die-after-<step>` in its folder are deaths of an erasure, or an enrolment, each died once;
+it lives again at once.
 """
 
 import functools
@@ -10,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 from chat.domain.privacy import Kind, Request
 from chat.privacy.job import Job, Jobs, Save, registry
@@ -19,8 +19,8 @@ from chat.storage import learner_keys
 from streams.bootstrap import Servers, build, privacy_jobs
 from streams.emit import Emitter
 from streams.run import run
-from streams.runner import Runner
 from streams.waiting import Waiting
+from tests.mortal import hasty_runner, reborn
 
 PROGRAM = "tests.erasure_worker"
 KEPT_SECONDS = 2.0
@@ -61,6 +61,5 @@ async def jobs(settings: Settings, servers: Servers, waiting: Waiting, emitter: 
 
 if __name__ == "__main__":
     learner_keys.KEPT_SECONDS = KEPT_SECONDS
-    hasty = functools.partial(Runner, lease_seconds=2, renewal_seconds=0.5)
-    with patch("streams.bootstrap.Runner", hasty):
-        sys.exit(run(load(), functools.partial(build, make_jobs=jobs)))
+    with hasty_runner():
+        sys.exit(reborn(lambda: run(load(), functools.partial(build, make_jobs=jobs))))

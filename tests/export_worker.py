@@ -1,7 +1,8 @@
 """A worker whose exports have small chunks, and which can be held or die while it keeps one.
 
 Run it: `python -m tests.export_worker [deadly]`. It stays before the first messages of the bundle that the file `hold`
-in its folder names, as long as that is there. A deadly one kills itself at every point of `DEATHS`, once.
+in its folder names, as long as that is there. A deadly one kills itself at every point of `DEATHS`,
+once, and lives again.
 """
 
 import functools
@@ -15,7 +16,7 @@ from chat.privacy.export.build import BundleBuilder, Limits
 from chat.privacy.export.folder_store import FolderStore
 from chat.settings import Settings, load
 from streams.run import run
-from streams.runner import Runner
+from tests.mortal import hasty_runner, reborn
 from tests.wait import until_async
 
 PROGRAM = "tests.export_worker"
@@ -42,10 +43,14 @@ def _held() -> str:
     return Path(HOLD).read_text() if Path(HOLD).exists() else ""
 
 
+def grave(where: str) -> str:
+    """The file, in its folder, that tells where it has died."""
+    return f"died {where.replace('/', ' ')}"
+
+
 def _die(where: str) -> None:
-    grave = Path(f"died {where.replace('/', ' ')}")
-    if DEADLY in sys.argv and where in DEATHS and not grave.exists():
-        grave.touch()
+    if DEADLY in sys.argv and where in DEATHS and not Path(grave(where)).exists():
+        Path(grave(where)).touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -55,10 +60,9 @@ def _store(settings: Settings) -> MortalStore:
 
 if __name__ == "__main__":
     small = functools.partial(BundleBuilder, limits=Limits(records=3))
-    hasty = functools.partial(Runner, lease_seconds=2, renewal_seconds=0.5)
     with (
         patch("streams.exports.store_of", _store),
         patch("streams.exports.BundleBuilder", small),
-        patch("streams.bootstrap.Runner", hasty),
+        hasty_runner(),
     ):
-        sys.exit(run(load()))
+        sys.exit(reborn(lambda: run(load())))

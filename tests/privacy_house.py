@@ -1,9 +1,12 @@
 """The service with its program and its API, for tests of privacy requests."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from chat.cli.http import get
+from chat.sdk import Producer
 from chat.settings import Settings
 from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.privacy_store import SHARDS
@@ -25,6 +28,21 @@ class House:
         self.settings = settings
         self.address = address
 
+    def send(self, *commands: dict[str, Any], bearer: str = OFFICER, wait: bool = True) -> list[dict[str, Any]]:
+        """Sends commands of the tenant; each with its ids, and with `wait` its outcome."""
+        with Producer(self.settings, token=bearer, outcomes=wait) as producer:
+            sent = [producer.send({"tenant_id": "tenant-1", **one}) for one in commands]
+            ends = [asdict(one.outcome(60)) if wait else one.position(60)._asdict() for one in sent]
+        return [{**one.command, **end} for one, end in zip(sent, ends, strict=True)]
+
+    def request(self, record_type: str, learner: str, *, wait: bool = True, **fields: str) -> dict[str, Any]:
+        """Sends a privacy command; its ids, and with `wait` its outcome."""
+        return self.send({"type": record_type, "learner_id": learner, **fields}, wait=wait)[0]
+
+    def erase(self, learner: str) -> dict[str, object]:
+        """A whole erasure; its request once it has ended."""
+        return self.until_final(self.request("DeleteLearnerData", learner, reason="erasure")["request_id"])
+
     def ask(self, command: str, learner: str, *more: str, wait: bool = True) -> dict[str, object]:
         """Sends a privacy command by the program; the line that it prints."""
         given = ["privacy", command, "--tenant", "tenant-1", "--learner", learner, *more]
@@ -37,9 +55,9 @@ class House:
         status, body = get(self.address, f"/api/v1/privacy/requests/{request_id}", OFFICER)
         return dict(body) if status == 200 else {}
 
-    def until_final(self, request_id: object) -> dict[str, object]:
+    def until_final(self, request_id: object, timeout: float = 60) -> dict[str, object]:
         """The request once it has ended."""
-        until(lambda: self.shown(request_id).get("state") in FINAL, 60, "the request's end")
+        until(lambda: self.shown(request_id).get("state") in FINAL, timeout, "the request's end")
         return self.shown(request_id)
 
     def unfinished(self) -> int:

@@ -1,6 +1,7 @@
 """A worker with jobs that write what they do to a file. Run it: `python -m tests.privacy_worker`.
 
-Requests for the reason `portability` are deadly: at every point of `DEATHS`, once, the worker kills itself.
+Requests for the reason `portability` are deadly: at every point of `DEATHS`, once, the worker kills itself, and
+lives again.
 """
 
 import functools
@@ -9,7 +10,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from unittest.mock import patch
 
 from chat.domain.privacy import Kind, Request
 from chat.errors import JobFailed
@@ -18,8 +18,8 @@ from chat.settings import Settings, load
 from streams.bootstrap import Servers, build
 from streams.emit import Emitter
 from streams.run import run
-from streams.runner import Runner
 from streams.waiting import Waiting
+from tests.mortal import hasty_runner, reborn
 
 PROGRAM = "tests.privacy_worker"
 STEPS = ("gather", "pack", "store")
@@ -61,6 +61,5 @@ async def jobs(_settings: Settings, _servers: Servers, _waiting: Waiting, _emitt
 
 
 if __name__ == "__main__":
-    hasty = functools.partial(Runner, lease_seconds=2, renewal_seconds=0.5)
-    with patch("streams.bootstrap.Runner", hasty):
-        sys.exit(run(load(), functools.partial(build, make_jobs=jobs)))
+    with hasty_runner():
+        sys.exit(reborn(lambda: run(load(), functools.partial(build, make_jobs=jobs))))

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from testcontainers.core.container import DockerContainer
 
 from chat.servers.cql import serves
@@ -50,6 +51,8 @@ def _embedded() -> Iterator[Addresses]:
 
 @contextmanager
 def _external() -> Iterator[Addresses]:
+    if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+        raise pytest.UsageError("TEST_SERVERS=external: topics have fixed names, so run with JOBS=0 (-n 0)")
     hosts = tuple(os.environ["CASSANDRA_CONTACT_POINTS"].split(","))
     yield Addresses(os.environ["KAFKA_BOOTSTRAP_SERVERS"], hosts, int(os.environ.get("CASSANDRA_PORT", CASSANDRA_PORT)))
 

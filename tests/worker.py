@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.wait import until
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 60.0
+LEAVING_SECONDS = 10.0
 
 
 class WorkerProcess:
@@ -53,12 +55,12 @@ class WorkerProcess:
         return self._process is not None and self._process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends a signal."""
-        self.process.send_signal(number)
+        """Sends a signal to it and to what it has started."""
+        os.killpg(self.process.pid, number)
 
     def kill(self) -> None:
         """SIGKILL, and waits for the end."""
-        self.process.kill()
+        self.signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self, timeout: float = 40.0) -> int:
@@ -72,7 +74,12 @@ class WorkerProcess:
         return int(self.process.returncode)
 
     def end(self) -> None:
-        """Leaves nothing running."""
+        """Leaves nothing running. Who is asked first leaves its group at once, for whoever comes next."""
+        if self.alive:
+            self.process.terminate()
+            self.signal(signal.SIGCONT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(LEAVING_SECONDS)
         if self.alive:
             self.kill()
 

@@ -1,4 +1,4 @@
-"""Writes the README's tables from the code, between their marks: `python -m chat.cli.readme_tables README.md`."""
+"""Writes tables from the code, between their marks: `python -m chat.cli.readme_tables README.md docs/monitoring.md`."""
 
 import re
 import sys
@@ -10,6 +10,7 @@ from chat.cli.env_example import variables
 from chat.domain.authorise import COMMAND_PERMISSION, ROLE_PERMISSIONS
 from chat.domain.principal import Permission, Role
 from chat.domain.verdicts import Code
+from chat.metrics import described
 from streams.internal import INTERNAL
 
 _MARKED = re.compile(r"(<!-- table: (\w+), by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -41,11 +42,21 @@ def problems() -> str:
     return _table(("status", "code", "why"), ((str(code.status), f"`{code}`", code.meaning) for code in ProblemCode))
 
 
+def metrics() -> str:
+    """Every metric."""
+    rows = (
+        (f"`{one.name}`", one.kind, " ".join(f"`{label}`" for label in one.labels), one.processes, one.sentence)
+        for one in described()
+    )
+    return _table(("metric", "type", "labels", "process", "what it says"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "permissions": permissions,
     "refusals": refusals,
     "problems": problems,
+    "metrics": metrics,
 }
 """By the name in a table's mark."""
 
@@ -69,5 +80,5 @@ def _row(cells: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    readme.write_text(with_tables(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for file in map(Path, sys.argv[1:]):
+        file.write_text(with_tables(file.read_text(encoding="utf-8")), encoding="utf-8")

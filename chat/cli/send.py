@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from opentelemetry.trace import SpanKind
 
+from chat import tracing
 from chat.cli.output import PLAIN, AsJsonLines, json_line, note
 from chat.cli.start import start
 from chat.errors import BadInput, OutcomeTimeout
@@ -39,7 +41,12 @@ def send(
     commands = list(_commands(file.read()))
     if not token:
         raise BadInput("--token", "give one, or set CHAT_TOKEN")
-    with Producer(start(), token=token, outcomes=wait) as producer:
+    settings = start()
+    tracing.configure(settings, "send")
+    with (
+        tracing.span("chat send", kind=SpanKind.PRODUCER),
+        Producer(settings, token=token, outcomes=wait) as producer,
+    ):
         sent = [producer.send(command) for command in commands]
         good = report(sent, timeout) if wait else _placed(sent, timeout)
     if not good:

@@ -22,6 +22,7 @@ SEALED = b"\x01"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _HEAD = 2
+_SEALED_AT = _HEAD + NONCE_BYTES
 
 
 class DataKey:
@@ -49,16 +50,16 @@ class DataKey:
         """The text of a sealed cell. Raises `CellDamaged`."""
         if cell[:_HEAD] != self._head:
             raise CellDamaged(f"a sealed {field} names version {cell[1:_HEAD].hex()} of a key, held is {self.version}")
-        nonce, sealed = cell[_HEAD : _HEAD + NONCE_BYTES], cell[_HEAD + NONCE_BYTES :]
+        place = self._place(field, thread_id, entity_id)
         try:
-            return self._aead.decrypt(nonce, sealed, self._place(field, thread_id, entity_id)).decode()
+            return self._aead.decrypt(cell[_HEAD:_SEALED_AT], cell[_SEALED_AT:], place).decode()
         except (InvalidTag, ValueError) as error:
             raise CellDamaged(f"a sealed {field} does not open") from error
 
     def _place(self, field: str, thread_id: str, entity_id: str) -> bytes:
         """As `bound`, written out: it is done for every cell."""
-        place = f"{len(thread_id)}:{thread_id}{len(entity_id)}:{entity_id}{len(field)}:{field}"
-        return (self._life + place).encode()
+        place = f"{self._life}{len(thread_id)}:{thread_id}{len(entity_id)}:{entity_id}{len(field)}:{field}"
+        return place.encode()
 
 
 def bound(*parts: str) -> str:

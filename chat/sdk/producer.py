@@ -11,6 +11,7 @@ from chat.sdk.ledger import Pending
 from chat.sdk.outcome import Outcome, Position
 from chat.sdk.record import outgoing
 from chat.settings import Settings, load
+from chat.tracing import current_traceparent
 
 T = TypeVar("T")
 SECONDS = 30.0
@@ -83,13 +84,16 @@ class Producer:
 
 
 def headers(token: str, correlation_id: str, traceparent: str) -> list[tuple[str, bytes]]:
-    """The headers of a command's record. Raises `BadInput` where there is no token."""
+    """The headers of a command's record; without a `traceparent` that of OpenTelemetry's current span, if there is one.
+
+    Raises `BadInput` where there is no token.
+    """
     if not token:
         raise BadInput("token", "is missing: a command needs one")
     given = {
         "authorization": f"Bearer {token}",
         "correlation-id": correlation_id,
-        "traceparent": traceparent,
+        "traceparent": traceparent or current_traceparent(),
     }
     return [(name, value.encode()) for name, value in given.items() if value]
 

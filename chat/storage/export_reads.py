@@ -13,7 +13,7 @@ from chat.storage.reads import details_of, message_of
 from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
-PAGE = 250
+PAGE = 500
 """Rows of one answer, at most."""
 
 _LEARNER = "tenant_id = ? AND learner_id = ? AND generation = ?"

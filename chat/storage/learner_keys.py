@@ -119,14 +119,17 @@ class LearnerKeys:
         return found
 
     async def make(self, learners: Collection[Learner]) -> dict[Learner, Held]:
-        """Each one's latest life, with a key where one is needed and the life has not ended."""
-        found = await self.find(learners)
-        lacking = [one for one, held in found.items() if self._tools.sealed and _lacks_key(held)]
-        if lacking:
+        """Each one's latest life, with a key where one is needed and the life has not ended.
+
+        All of them are in memory when this returns, whoever makes the same keys meanwhile and forgets what it knew.
+        """
+        while True:
+            found = await self.find(learners)
+            lacking = [one for one, held in found.items() if self._tools.sealed and _lacks_key(held)]
+            if not lacking and found.keys() <= self._held.keys():
+                return found
             epoch = await self._tools.current()
             await asyncio.gather(*(self._begin(one, found[one].life, epoch) for one in lacking))
-            found.update(await self.find(lacking))
-        return found
 
     async def sealing(self, learners: Collection[Learner]) -> dict[Learner, tuple[LearnerId, Cells]]:
         """Each one's latest life and its cells, with a key; such as nobody can open, where it is over."""
@@ -148,8 +151,9 @@ class LearnerKeys:
         return held.cells if held.life.is_of(learner) else lost(learner)
 
     def forget(self, learner: Learner) -> None:
-        """For who has just changed the learner's life."""
+        """For who has just changed the learner's life: what was asked for before is not kept either."""
         self._held.pop(learner, None)
+        self._loading.pop(learner, None)
 
     def _fresh(self, learner: Learner) -> Held | None:
         held = self._held.get(learner)
@@ -168,23 +172,25 @@ class LearnerKeys:
         return {one: task.result()[one] for one, task in tasks.items()}
 
     async def _load(self, learners: Collection[Learner]) -> dict[Learner, Held]:
+        mine: list[Learner] = []
         try:
-            return await self._load_all(learners)
+            found = await self._load_all(learners)
         finally:
-            for one in learners:
+            mine = [one for one in learners if self._loading.get(one) is asyncio.current_task()]
+            for one in mine:
                 del self._loading[one]
+        for learner in mine:
+            # A reader does not know when a learner's first key is made, and must not answer without it.
+            if self._writes or found[learner].cells.has_key:
+                self._keep(learner, found[learner])
+        return found
 
     async def _load_all(self, learners: Collection[Learner]) -> dict[Learner, Held]:
         until = time.monotonic() + KEPT_SECONDS
         kept = dict(zip(learners, await self._read(learners), strict=True))
         if self._writes:
             await self._confirm(kept)
-        found = {one: await self._opened(one, life, until) for one, life in kept.items()}
-        for learner, held in found.items():
-            # A reader does not know when a learner's first key is made, and must not answer without it.
-            if self._writes or held.cells.has_key:
-                self._keep(learner, held)
-        return found
+        return {one: await self._opened(one, life, until) for one, life in kept.items()}
 
     async def _read(self, learners: Collection[Learner]) -> list[KeptLife | None]:
         return await self._tools.lives.read([self._tools.subjects.of(one) for one in learners])

@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import socket
+import time
 from collections import deque, namedtuple
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, Self
 
 from cassandra import (
@@ -19,11 +21,14 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage
 from cassandra.protocol import RequestValidationException as ValidationMessage
-from cassandra.query import PreparedStatement
+from cassandra.query import BatchStatement, PreparedStatement
+from opentelemetry.trace import SpanKind
 
 from chat.errors import SchemaMismatch, StorageRefused, StorageUnavailable
+from chat.metrics import CASSANDRA_ERRORS, CASSANDRA_SECONDS
 from chat.settings import Settings
 from chat.storage.wire import PackedProtocol
+from chat.tracing import span
 
 FAULTS = (DriverException, NoHostAvailable, OperationTimedOut, ErrorMessage, OSError)
 """What the driver raises when a server is away, slow or short of replicas."""
@@ -113,33 +118,27 @@ class Connection:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Any]] = loop.create_future()
         inbox = self._inboxes.get(loop) or self._inboxes.setdefault(loop, _Inbox(loop))
-        try:
+        with asked(statement):
             response = self.session.execute_async(statement, values, timeout=REQUEST_TIMEOUT)
-        except FAULTS as error:
-            raise _typed(error) from error
-        response.add_callbacks(lambda rows: inbox.put(future, rows, None), lambda error: inbox.put(future, None, error))
-        try:
+            response.add_callbacks(
+                lambda rows: inbox.put(future, rows, None), lambda error: inbox.put(future, None, error)
+            )
             return await future or []
-        except FAULTS as error:
-            raise _typed(error) from error
 
     async def execute_paged(self, statement: Any, values: Sequence[Any]) -> list[Any]:
         """The rows of every page; blocks a thread, not the event loop."""
-        try:
+        with asked(statement):
             return await asyncio.to_thread(lambda: list(self.session.execute(statement, values)))
-        except FAULTS as error:
-            raise StorageUnavailable(_brief(error)) from error
 
     async def pages(self, statement: Any, values: Sequence[Any]) -> AsyncIterator[list[Any]]:
         """The rows of an answer of any length, page by page; blocks a thread, not the event loop."""
-        try:
+        with asked(statement):
             answer = await asyncio.to_thread(self.session.execute, statement, values)
-            yield answer.current_rows
-            while answer.has_more_pages:
+        yield answer.current_rows
+        while answer.has_more_pages:
+            with asked(statement):
                 await asyncio.to_thread(answer.fetch_next_page)
-                yield answer.current_rows
-        except FAULTS as error:
-            raise _typed(error) from error
+            yield answer.current_rows
 
     async def execute_all(self, statements: Iterable[tuple[Any, Sequence[Any] | None]]) -> list[list[Any]]:
         """Several statements side by side; the first fault is raised when all have ended."""
@@ -150,10 +149,8 @@ class Connection:
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
     async def _in_thread(self, call: "_Call", cql: str) -> Any:
-        try:
+        with asked(cql):
             return await asyncio.to_thread(call, cql)
-        except FAULTS as error:
-            raise _typed(error) from error
 
 
 class _Call(Protocol):
@@ -207,6 +204,28 @@ def _connecting(error: BaseException) -> StorageUnavailable | StorageRefused:
     if refusal is not None:
         return StorageRefused(f"Cassandra refuses the connection: {_brief(refusal)}")
     return StorageUnavailable(f"no connection to Cassandra: {_brief(error)}")
+
+
+@contextmanager
+def asked(statement: Any) -> Iterator[None]:
+    """A request to Cassandra, measured and traced by its kind. Raises the driver's faults as ours."""
+    operation, started = _operation(statement), time.perf_counter()
+    about = {"db.system.name": "cassandra", "db.operation.name": operation}
+    try:
+        with span(f"cassandra {operation}", about, kind=SpanKind.CLIENT):
+            yield
+    except FAULTS as error:
+        CASSANDRA_ERRORS.labels(_brief(error)).inc()
+        raise _typed(error) from error
+    finally:
+        CASSANDRA_SECONDS.labels(operation).observe(time.perf_counter() - started)
+
+
+def _operation(statement: Any) -> str:
+    """`batch`, or the first word of a statement: its text may hold more, such as a role's password."""
+    if isinstance(statement, BatchStatement):
+        return "batch"
+    return str(getattr(statement, "query_string", statement)).split(None, 1)[0].lower()
 
 
 def _typed(error: BaseException) -> StorageUnavailable | StorageRefused:

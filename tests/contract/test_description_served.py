@@ -29,6 +29,7 @@ SHOWN_AND_REFUSED = {
     "/api/v1/threads/{thread_id}": {200, 404},
     "/api/v1/threads/{thread_id}/messages": {200, 400, 404},
     "/api/v1/threads/{thread_id}/messages/{message_id}": {200, 404},
+    "/api/v1/threads/{thread_id}/stream": {200, 400, 404},
 }
 """What each route answers to one who may read one of a tenant's learners."""
 
@@ -39,7 +40,8 @@ READER = token(TENANT, learners=[LEARNER.learner_id])
 def address(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where an API process serves the history that the description's examples are of."""
     with keyspace(servers) as settings, api_processes(tmp_path_factory.mktemp("api")) as start:
-        changes = {"enable_rate_limiting": False, "api_port": free_port()}
+        # A stream does not end by itself otherwise, and nobody's program would wait for that.
+        changes = {"enable_rate_limiting": False, "api_port": free_port(), "stream_seconds": 0.02}
         served = settings_for_tests(**settings.model_dump() | changes)
         asyncio.run(fill(served))
         found = start(served).address()

@@ -36,10 +36,10 @@ class ContractClient:
         base = {"user_id": "teacher-1", "tenant_id": tenant, "learner_scope": ["*"], "role": "teacher"}
         return jwt.encode({**base, "exp": int(time.time()) + 3600, **claims}, self.secret, algorithm="HS256")
 
-    def send(self, command: dict[str, Any], token: str) -> None:
+    def send(self, command: dict[str, Any], token: str, topic: str = "chat.commands") -> None:
         """Puts one command on its learner's partition, by the partitioner."""
         self.producer.produce(
-            "chat.commands",
+            topic,
             key=f"{command['tenant_id']}/{command['learner_id']}",
             value=json.dumps(command),
             headers=[("authorization", f"Bearer {token}")],

@@ -2,20 +2,27 @@
 
 import signal
 
+from tests import erasure_worker
 from tests.conftest import StartWorker
 from tests.oracle.run import OracleRun, Progress
 from tests.wait import until
 from tests.worker import WorkerProcess
 
+PROGRAM = (erasure_worker.PROGRAM,)
+"""What an erasure has to wait for is shorter there."""
+
 
 def test_every_record_of_a_calm_run_has_its_outcome(oracle: OracleRun, start_worker: StartWorker) -> None:
     """Without any fault the contract is kept, and the run has records of every kind."""
-    worker = start_worker(oracle.settings).until_ready()
+    worker = start_worker(oracle.settings, program=PROGRAM).until_ready()
     with oracle.stream(rate=400) as stream:
-        stream.until(2000)
+        for records in (500, 1000, 1500, 2000):
+            stream.until(records)
+            oracle.ask()
     oracle.settle()
     expected = oracle.verify()
     assert {one.kind for one in expected} == {"applied", "refused", "dead_letter"}
+    assert "learner_erased" in {one.code for one in expected}
     assert oracle.events.looked > 0
     assert len(oracle.commits.samples) > 1
     assert worker.stop() == 0
@@ -23,16 +30,20 @@ def test_every_record_of_a_calm_run_has_its_outcome(oracle: OracleRun, start_wor
 
 def test_a_killed_worker_loses_and_doubles_nothing(oracle: OracleRun, start_worker: StartWorker) -> None:
     """After `kill -9` in the middle of its work the next worker goes on where the log says."""
-    worker = start_worker(oracle.settings).until_ready()
+    worker = start_worker(oracle.settings, program=PROGRAM).until_ready()
     with oracle.stream(rate=600) as stream:
+        stream.until(500)
+        oracle.ask()
         stream.until(800)
+        oracle.ask()
         at_kill = kill_ahead_of_its_commits(oracle, worker)
         assert at_kill.produced > at_kill.handled >= at_kill.applied > 0
         assert at_kill.committed < at_kill.applied
-        start_worker(oracle.settings)
+        start_worker(oracle.settings, program=PROGRAM)
+        oracle.ask()
         stream.until(2500)
     oracle.settle()
-    oracle.verify()
+    oracle.verify(read_again=True)
     assert oracle.progress().repeated > 0
 
 
@@ -55,22 +66,25 @@ def test_a_stopped_worker_leaves_nothing_to_do_again(oracle: OracleRun, start_wo
 
 def test_a_sleeping_worker_does_no_harm_when_it_wakes(oracle: OracleRun, start_worker: StartWorker) -> None:
     """Of three workers one sleeps until the group takes it for dead; it wakes, and another one joins and leaves."""
-    workers = [start_worker(oracle.settings) for _ in range(3)]
+    workers = [start_worker(oracle.settings, program=PROGRAM) for _ in range(3)]
     until(lambda: sum(map(partitions_of, workers)) == oracle.settings.topic_partitions, what="every partition's owner")
     with oracle.stream(rate=300) as stream:
         stream.until(500)
+        oracle.ask()
         sleeper = until(lambda: next(filter(partitions_of, workers), None), what="a worker with partitions")
         sleeper.signal(signal.SIGSTOP)
         until(lambda: oracle.group.members() == 2, 60, "the group's giving the sleeper up")
+        oracle.ask()
         stream.until(len(oracle.source.log) + 600)
         sleeper.signal(signal.SIGCONT)
         until(lambda: oracle.group.members() == 3, 60, "the sleeper's coming back")
-        joining = start_worker(oracle.settings)
+        oracle.ask()
+        joining = start_worker(oracle.settings, program=PROGRAM)
         until(lambda: oracle.group.members() == 4, 60, "another worker's joining")
         stream.until(len(oracle.source.log) + 300)
         assert joining.stop() == 0
     oracle.settle()
-    oracle.verify(overlapping=True)
+    oracle.verify(overlapping=True, read_again=True)
 
 
 def kill_ahead_of_its_commits(oracle: OracleRun, worker: WorkerProcess) -> Progress:

@@ -21,7 +21,6 @@ from chat.storage.receipts import CassandraReceipts
 from chat.storage.session import Connection
 from streams.erasure import STEPS
 from tests.api_process import PROGRAM, api_processes
-from tests.chat_program import ChatProgram
 from tests.conftest import StartWorker
 from tests.erasure_worker import KEPT_SECONDS
 from tests.erasure_worker import PROGRAM as WORKER
@@ -29,7 +28,7 @@ from tests.oracle.topics import EVENTS, Group, Reader
 from tests.privacy_house import House
 from tests.records import PARTITIONS, token
 from tests.wait import until
-from tests.worker import WorkerProcess, environment
+from tests.worker import WorkerProcess
 
 ADMIN = token(user="admin-1", role="admin")
 TABLES = ("messages", "thread_log", "commands", "threads", "read_marks", "learner_threads", "thread_owners")
@@ -41,14 +40,11 @@ class Life:
     def __init__(self, house: House, learner: str, word: str) -> None:
         self.house, self.learner, self.word = house, learner, word
         self.thread, self.gone, self.message = new_id(), new_id(), new_id()
-        self._admin = ChatProgram(house.chat.folder, environment(house.settings) | {"CHAT_TOKEN": ADMIN})
 
     def send(self, *commands: dict[str, Any]) -> list[str]:
         """How each of these ends: `applied`, or the code."""
-        given = [{"tenant_id": "tenant-1", "learner_id": self.learner, **one} for one in commands]
-        ended = self._admin.run("send", "--wait", stdin="".join(json.dumps(one) + "\n" for one in given))
-        assert len(ended.lines) == len(given), ended.err
-        return [str(line["code"] or line["outcome"]) for line in ended.lines]
+        ended = self.house.send(*({"learner_id": self.learner, **one} for one in commands), bearer=ADMIN)
+        return [str(one["code"] or one["outcome"]) for one in ended]
 
     def live(self) -> "Life":
         """Writes all of it."""
@@ -79,8 +75,7 @@ class Life:
 
     def toss(self, command: dict[str, Any]) -> None:
         """Sends a command and does not wait for what becomes of it."""
-        given = {"tenant_id": "tenant-1", "learner_id": self.learner, **command}
-        assert self._admin.run("send", stdin=json.dumps(given) + "\n").status == 0
+        self.house.send({"learner_id": self.learner, **command}, bearer=ADMIN, wait=False)
 
     def shown(self) -> tuple[int, int]:
         """Status of the thread and of its messages over HTTP."""
@@ -117,9 +112,15 @@ def house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield House(fresh, folder, start(settings).address())
 
 
+@pytest.fixture(scope="module")
+def resident(house: House, start_resident: StartWorker) -> WorkerProcess:
+    """The worker of all tests, but for those that it is in the way of."""
+    return start_resident(house.settings, program=(WORKER,))
+
+
 @pytest.fixture
-def worker(house: House, start_worker: StartWorker) -> WorkerProcess:
-    return start_worker(house.settings, program=(WORKER,)).until_ready()
+def worker(resident: WorkerProcess) -> WorkerProcess:
+    return (resident if resident.alive else resident.start()).until_ready()
 
 
 @pytest.fixture
@@ -175,14 +176,14 @@ def test_an_erased_learner_is_nowhere(house: House, worker: WorkerProcess, event
     assert erased.listed() == []
     assert (control.rows(), last_values(events, "learner-2"), control.shown()) == (before, spoken, (200, 200))
     assert erased.send(erased.post(), erased.make()) == ["learner_erased"] * 2
-    assert house.ask("delete", "learner-1")["code"] == "learner_erased"
+    assert house.request("DeleteLearnerData", "learner-1", reason="other")["code"] == "learner_erased"
     assert worker.alive
 
 
 def test_the_receipt_says_what_was_done(house: House, worker: WorkerProcess) -> None:
     """Counts and times, in the order of the steps, and no id of the learner."""
     Life(house, "learner-7", "lark").live()
-    receipt: Any = house.until_final(house.ask("delete", "learner-7")["request_id"])["receipt"]
+    receipt: Any = house.erase("learner-7")["receipt"]
     assert receipt["body"]["counts"] == {
         "threads": 2, "messages": 2, "marks": 1, "commands": 10, "bundles": 0, "tombstones": 5
     }  # fmt: skip
@@ -197,7 +198,7 @@ def test_the_log_read_again_brings_nothing_back(
 ) -> None:
     """Nor does a new life, in which old thread ids stay taken, and which goes on when all is read once more."""
     life = Life(house, "learner-8", "wren").live()
-    house.until_final(house.ask("delete", "learner-8")["request_id"])
+    house.erase("learner-8")
     again = rewound(house, worker, start_worker)
     assert_nowhere(life, events)
     assert house.ask("enrol", "learner-8")["outcome"] == "applied"
@@ -206,7 +207,7 @@ def test_the_log_read_again_brings_nothing_back(
         "thread_exists", "thread_not_found", "applied"
     ]  # fmt: skip
     assert (life.shown(), life.listed()) == ((404, 404), [new["thread_id"]])
-    assert house.ask("enrol", "learner-8")["code"] == "invalid"
+    assert house.request("EnrolLearner", "learner-8")["code"] == "invalid"
     rows = life.rows()
     rewound(house, again, start_worker)
     assert (life.rows(), life.listed()) == (rows, [new["thread_id"]])
@@ -229,11 +230,11 @@ def test_a_hold_keeps_a_learner_and_says_so(house: House, worker: WorkerProcess,
     before, spoken = held.rows(), last_values(events, "learner-3")
     whose = ("--tenant", "tenant-1", "--learner", "learner-3")
     assert house.chat.run("privacy", "hold", *whose, "--reason", "court_order").status == 0
-    ended = house.until_final(house.ask("delete", "learner-3")["request_id"])
+    ended = house.erase("learner-3")
     assert (ended["state"], ended["reason_code"]) == ("held", "legal_hold")
     assert (held.rows(), last_values(events, "learner-3")) == (before, spoken)
     assert house.chat.run("privacy", "hold", *whose, "--release").status == 0
-    assert house.until_final(house.ask("delete", "learner-3")["request_id"])["state"] == "completed"
+    assert house.erase("learner-3")["state"] == "completed"
     assert house.chat.run("privacy", "hold", *whose, "--reason", "too_late").status == 1
     assert worker.alive
 
@@ -246,12 +247,12 @@ def test_verify_finds_what_is_there_and_no_more(house: House, worker: WorkerProc
     tables = {str(one["place"]).split()[0] for one in before.lines if one["what"] == "row"}
     assert tables >= set(TABLES)
     assert _topics(before.lines, "words") == {"chat.commands": 6, "chat.events": 6}
-    house.until_final(house.ask("delete", "learner-5")["request_id"])
+    house.erase("learner-5")
     behind = house.chat.run("privacy", "verify", *whose)
     assert [one for one in behind.lines if one["what"] == "row"] == []
     assert _topics(behind.lines, "words") == {"chat.commands": 6, "chat.events": 6}
     assert _topics(behind.lines, "ids")["chat.events"] > 7
-    assert house.ask("enrol", "learner-5")["outcome"] == "applied"
+    assert house.request("EnrolLearner", "learner-5")["outcome"] == "applied"
     new = new_id()
     assert life.send({"type": "CreateThread", "thread_id": new, "title": "new"}) == ["applied"]
     again = house.chat.run("privacy", "verify", *whose)
@@ -268,16 +269,17 @@ def _topics(lines: list[dict[str, object]], what: str) -> Counter[str]:
 
 
 def test_a_worker_that_slept_through_it_brings_nothing_back(
-    house: House, start_worker: StartWorker, events: Reader
+    house: House, resident: WorkerProcess, start_worker: StartWorker, events: Reader
 ) -> None:
     """Stopped with commands in its hands before the fence, woken after the purge; its successor did all of it."""
+    resident.end()
     sleeper = start_worker(house.settings, program=(WORKER,)).until_ready()
     life = Life(house, "learner-6", "dormouse").live()
     sleeper.signal(signal.SIGSTOP)
     for _ in range(5):
         life.toss(life.post())
     start_worker(house.settings, program=(WORKER,)).until_ready()
-    ended = house.until_final(house.ask("delete", "learner-6", wait=False)["request_id"])
+    ended = house.until_final(house.request("DeleteLearnerData", "learner-6", reason="other", wait=False)["request_id"])
     assert ended["state"] == "completed"
     sleeper.signal(signal.SIGCONT)
     sleeper.until_ready()
@@ -290,19 +292,18 @@ DEATHS = [f"die-{when}-{step}" for step in STEPS for when in ("before", "after")
 
 
 def test_a_worker_killed_at_every_step_leaves_one_receipt(
-    house: House, start_worker: StartWorker, events: Reader, tmp_path: Path
+    house: House, resident: WorkerProcess, start_worker: StartWorker, events: Reader, tmp_path: Path
 ) -> None:
     """`kill -9` before and after each step: the request ends once, counts are those of an undisturbed erasure."""
+    resident.end()
     settings = house.settings.model_copy(update={"worker_id": "one"})  # its group need not wait for its end
     worker = start_worker(settings, program=(WORKER,)).until_ready()
     life = Life(house, "learner-4", "ember").live()
     for death in DEATHS:
         (tmp_path / death).touch()
-    asked = house.ask("delete", "learner-4", wait=False)
-    for _ in DEATHS:
-        assert worker.exit_status(60) == -9
-        worker.start()
-    ended = house.until_final(asked["request_id"])
+    asked = house.request("DeleteLearnerData", "learner-4", reason="other", wait=False)
+    ended = house.until_final(asked["request_id"], 180)
+    assert worker.stop() == 0
     assert list(tmp_path.glob("die-*")) == []
     assert ended["state"] == "completed"
     assert [line["action"] for line in ended["audit"]] == ["requested", "completed"]  # type: ignore[attr-defined]

@@ -5,83 +5,36 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chat.domain.model import Learner, LearnerId, Life, Status, Thread, ThreadKey
+from chat.domain.model import Learner, LearnerId, Life, ThreadKey
 from chat.privacy.export.build import Limits
 from chat.privacy.export.download import Download
 from chat.privacy.export.folder_store import FolderStore
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
-from chat.storage.cassandra_store import CassandraStore
 from chat.storage.export_reads import ExportReader
 from chat.storage.learner_keys import KeyTools, LearnerKeys
 from chat.storage.session import Connection
-from chat.storage.writes import MarkWrite, MessageWrite, ThreadWrite
+from chat.storage.writes import MarkWrite, MessageWrite
 from tests import bundles
-from tests.api_client import LEARNER, TENANT, message_at, shown_thread
+from tests.api_client import TENANT, message_at
+from tests.bulk import YEAR, Load, write, write_thread
 from tests.keyspace import keyspace
 from tests.records import NOW, uid
 from tests.stores import store_of
 
-YEAR = 365 * 86_400
 MEMORY = 64 * 1024 * 1024
 """What an export may take over a process that has nothing to do, in bytes."""
-
-WORDS = "Can you show me how to add three eighths and one quarter, step by step? "
-
-
-@dataclass(frozen=True)
-class Load:
-    """How many threads a learner has, and messages each."""
-
-    threads: int
-    messages: int
 
 
 @pytest.fixture(scope="module")
 def house(servers: Addresses) -> Iterator[Settings]:
     with keyspace(servers) as settings:
         yield settings
-
-
-async def _write(settings: Settings, load: Load, learner: LearnerId = bundles.ONE_LIFE) -> None:
-    """In bulk, in the order of the worker's writes."""
-    connection = await Connection.open(settings)
-    store = await store_of(connection, settings, 10 * YEAR)
-    for number in range(1, load.threads + 1):
-        await _write_thread(store, ThreadKey(learner, uid(1, number)), number, load.messages)
-    await connection.close()
-
-
-async def _write_thread(store: CassandraStore, key: ThreadKey, number: int, messages: int) -> None:
-    details = shown_thread(number).details
-    made = Thread(key.thread_id, details, Status.LIVE, messages, 1, 1, NOW * 1000, NOW * 1000 + messages, NOW)
-    rows = [
-        MessageWrite(
-            key,
-            message_at(
-                seq,
-                number,
-                message_id=uid(2, number * 1_000_000 + seq),
-                content=f"{WORDS}{seq}",
-                sender_id=LEARNER if seq % 2 else "teacher-1",
-            ),
-            NOW * 1000 + seq,
-        )
-        for seq in range(1, messages + 1)
-    ]
-    await store.write_messages(rows[:1], [])  # alone, as in a lane: it makes the learner's key
-    for start in range(0, messages, 2_000):
-        blocks = range(start, min(start + 2_000, messages), 100)
-        await asyncio.gather(*(store.write_messages(rows[one : one + 100], []) for one in blocks))
-    whole = [ThreadWrite(key, made, [], details=True)]
-    await store.commit(whole)
-    await store.write_list(whole)
 
 
 def _measured(settings: Settings, load: Load, folder: Path) -> dict[str, Any]:
@@ -125,7 +78,7 @@ async def _verify(folder: Path, load: Load) -> None:
 async def test_ten_thousand_messages(house: Settings, tmp_path: Path) -> None:
     """Complete and verified, in less than 64 MiB over idle."""
     load = Load(threads=10, messages=1_000)
-    await _write(house, load)
+    await write(house, load)
     cost = await asyncio.to_thread(_measured, house, load, tmp_path)
     await _verify(tmp_path, load)
     assert cost["peak"] - cost["idle"] < MEMORY
@@ -137,7 +90,7 @@ def test_a_million_messages(servers: Addresses, tmp_path: Path) -> None:
     """The same bound, and at least half as fast as reading the rows and doing nothing with them."""
     load = Load(threads=1_000, messages=1_000)
     with keyspace(servers) as settings:
-        asyncio.run(_write(settings, load))
+        asyncio.run(write(settings, load))
         cost = _measured(settings, load, tmp_path)
     asyncio.run(_verify(tmp_path, load))
     assert cost["peak"] - cost["idle"] < MEMORY
@@ -164,8 +117,8 @@ async def test_every_row_of_the_learner_and_no_one_elses(house: Settings) -> Non
     threads = [ThreadKey(mine, uid(1, number)) for number in range(20_001, 20_605)]
     foreign = [ThreadKey(other, uid(1, number)) for number, other in enumerate(others, 30_001)]
     await asyncio.gather(
-        *(_write_thread(store, key, number, 3 if number % 2 else 0) for number, key in enumerate(threads, 20_001)),
-        *(_write_thread(store, key, number, 5) for number, key in enumerate(foreign, 30_001)),
+        *(write_thread(store, key, number, 3 if number % 2 else 0) for number, key in enumerate(threads, 20_001)),
+        *(write_thread(store, key, number, 5) for number, key in enumerate(foreign, 30_001)),
     )
     marks = [MarkWrite(key, user, 2, NOW * 1000) for key in threads for user in ("learner-9", "teacher-1")]
     await store.write_messages([], [], marks)

@@ -80,6 +80,20 @@ async def test_a_key_is_made_once_for_all_processes(tools: KeyTools, learner: Le
     assert await opened(LearnerKeys(tools, writes=False), learner, cells[0]) == "hello"
 
 
+async def test_lanes_that_make_the_same_key_at_once_all_seal(tools: KeyTools) -> None:
+    """In one process: who comes a little later does not take from memory what the first has just made."""
+    for number in range(10):
+        keys, learner = writing(tools), Learner(f"tenant-{uuid.uuid4()}", f"learner-{number}")
+        cells = await asyncio.gather(*(_sealed_later(keys, learner, delay) for delay in range(30)))
+        assert len(set(cells)) == 1
+
+
+async def _sealed_later(keys: LearnerKeys, learner: Learner, turns: int) -> bytes:
+    for _ in range(turns):
+        await asyncio.sleep(0)  # a turn of the event loop, so that they are at different places
+    return await sealed(keys, learner)
+
+
 async def test_the_table_holds_no_key_and_no_id(tools: KeyTools, learner: Learner) -> None:
     """A row names neither tenant nor learner, and its key is wrapped."""
     cell = await sealed(writing(tools), learner)

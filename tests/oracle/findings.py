@@ -10,7 +10,7 @@ class Finding(NamedTuple):
     (a repeat that is not the same), `seq`, `row` (a table is not as it must be), `early_commit` (an offset was
     committed before an outcome was there), `event_before_row`, `http` (a reader sees something else),
     `tombstone` (what was deleted is not gone from the events, or what was not is), `expiry` (a row lives too long or
-    too short).
+    too short), `request` (a privacy request has not the one end that it may have, or leaves what it must not).
     """
 
     kind: str

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tests.oracle import good, wrong
+from tests.oracle.asked import round_of
 from tests.oracle.hand import Hand
 from tests.oracle.intents import Intent
 
@@ -63,6 +64,10 @@ class Generator:
     def take(self, count: int) -> list[Intent]:
         """The next intents."""
         return [next(self) for _ in range(count)]
+
+    def ask(self) -> list[Intent]:
+        """Privacy requests that race each other."""
+        return round_of(self._hand)
 
     def again(self, intents: Iterable[Intent]) -> list[Intent]:
         """The same records once more."""

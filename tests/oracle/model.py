@@ -5,13 +5,15 @@ Shares nothing with the service but the namespace of the event ids, so that one 
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from chat.domain.events import NAMESPACE
 from tests.oracle.gate import gate, moderates, user
 from tests.oracle.intents import Intent, Logged
+from tests.oracle.lives import Fence, Life
 from tests.oracle.state import Mark, Message, Thread
 
 EVENTS = {
@@ -42,18 +44,55 @@ class Model:
     """Judges the records of every partition in the log's order.
 
     `owners` says whose a thread id became, by tenant and thread: where learners of two partitions want the same one,
-    either may get it. `limit` is MAX_MESSAGES_PER_THREAD.
+    either may get it. `limit` is MAX_MESSAGES_PER_THREAD. `fences` end and begin lives. Behind its end all of a life is
+    refused; before it the owner may have heard already: `late` are the records that it refused for that. From the first
+    of them on it must have refused all.
     """
 
-    def __init__(self, owners: Mapping[tuple[str, str], str], limit: int) -> None:
+    def __init__(
+        self,
+        owners: Mapping[tuple[str, str], str],
+        limit: int,
+        fences: Sequence[Fence] = (),
+        late: Container[tuple[int, int]] = (),
+    ) -> None:
         self._owners = owners
         self._limit = limit
+        self._fences = fences
+        self._late = late
         self.threads: dict[tuple[str, str], Thread] = {}
         self.applied: dict[tuple[str, str, str], Expected] = {}
+        self.lives: defaultdict[tuple[str, str], Life] = defaultdict(Life)
+        self.ended: set[tuple[int, int]] = set()
 
     def judge(self, log: Iterable[Logged]) -> list[Expected]:
         """The outcome of each record."""
-        return [self._judge(one) for one in sorted(log, key=lambda one: one.place)]
+        expected = []
+        steps: list[Logged | Fence] = [*log, *self._fences]
+        for one in sorted(steps, key=lambda one: one.place):
+            if isinstance(one, Fence):
+                self._reach(one)
+            else:
+                expected.append(self._judge(one))
+        return expected
+
+    def _reach(self, fence: Fence) -> None:
+        life = self.lives[fence.learner]
+        if fence.ends and life.alive and fence.generation == life.generation:
+            life.alive = False
+            self.ended |= life.places
+            self.applied = {key: one for key, one in self.applied.items() if key[:2] != fence.learner}
+            for thread in self.threads.values():
+                thread.erased |= thread.learner == fence.learner
+        elif not fence.ends and not life.alive and fence.generation == life.generation + 1:
+            self.lives[fence.learner] = Life(fence.generation)
+
+    def _is_over(self, one: Logged) -> bool:
+        life = self.lives[one.intent.learner]
+        if one.place in self._late and any(life.is_ended_by(fence, one) for fence in self._fences):
+            life.ending = True
+        life.places.add(one.place)
+        return life.ending or not life.alive
 
     def _judge(self, one: Logged) -> Expected:
         intent = one.intent
@@ -62,6 +101,8 @@ class Model:
         code = gate(one) or intent.flaw
         if code:
             return Expected(one, "refused", code)
+        if self._is_over(one):
+            return Expected(one, "refused", "learner_erased")
         earlier = self.applied.get((*intent.learner, intent.fields["command_id"]))
         if earlier is not None:
             return _used_before(one, earlier)

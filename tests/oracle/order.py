@@ -1,7 +1,7 @@
 """Whether events come in the log's order, and what the Kafka tombstones among them leave."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tests.oracle.findings import Finding
@@ -13,6 +13,10 @@ CONTENT = frozenset({"PostMessage", "EditMessage", "DeleteMessage"})
 """Commands whose events a second run cannot say again once their thread is gone. A mark it can, with a tombstone
 behind it.
 """
+
+
+ALWAYS = -1
+"""What an erased life did may be left out by any second run: its records are refused then."""
 
 
 class _Line(NamedTuple):
@@ -33,7 +37,8 @@ def check(model: Model, expected: Iterable[Expected], said: Sequence[Said], *, o
     `overlapping`: two owners may have been at it at once, as when one was asleep; then what was said already may be
     said at any place, and first appearances alone must be in order.
     """
-    yield from _order(expected, said, overlapping=overlapping)
+    erased = frozenset(thread.key for thread in model.threads.values() if thread.erased)
+    yield from _order(_lines(expected, erased), said, overlapping=overlapping)
     yield from _tombstones(model, said)
 
 
@@ -42,10 +47,9 @@ def settled(expected: Iterable[Expected]) -> int:
     return sum(deleted is not None for line in _lines(expected).values() for deleted in line.deletion)
 
 
-def _order(expected: Iterable[Expected], said: Sequence[Said], *, overlapping: bool) -> Iterator[Finding]:
-    lines = _lines(expected)
+def _order(lines: Mapping[int, _Line], said: Sequence[Said], *, overlapping: bool) -> Iterator[Finding]:
     for records in by_partition(said, EVENTS):
-        line = lines[records[0].partition]
+        line = lines.get(records[0].partition, _Line({}, []))
         furthest = last = -1
         for record in records:
             at = line.places.get(record.header("correlation-id"))
@@ -57,7 +61,7 @@ def _order(expected: Iterable[Expected], said: Sequence[Said], *, overlapping: b
             furthest, last = max(furthest, at), at
 
 
-def _lines(expected: Iterable[Expected]) -> dict[int, _Line]:
+def _lines(expected: Iterable[Expected], erased: frozenset[str] = frozenset()) -> dict[int, _Line]:
     lines: defaultdict[int, _Line] = defaultdict(lambda: _Line({}, []))
     content: defaultdict[str, list[int]] = defaultdict(list)
     for one in expected:  # in the log's order
@@ -65,12 +69,12 @@ def _lines(expected: Iterable[Expected]) -> dict[int, _Line]:
             continue
         intent, line = one.logged.intent, lines[one.logged.partition]
         at = line.places[str(intent.number)] = len(line.places)
-        line.deletion.append(None)
         thread = "/".join((*intent.learner, intent.fields["thread_id"]))
+        line.deletion.append(ALWAYS if thread in erased else None)
         if intent.type in CONTENT:
             content[thread].append(at)
         if intent.type == "DeleteThread":
-            for each in content[thread]:
+            for each in () if thread in erased else content[thread]:
                 line.deletion[each] = at
     return lines
 
@@ -83,14 +87,22 @@ def _tombstones(model: Model, said: Iterable[Said]) -> Iterator[Finding]:
         key = (one.key or b"").decode()
         last[key] = one
         buried[key] += one.is_tombstone
-    deleted = {key: thread for thread in model.threads.values() if thread.deleted for key in thread.content_keys()}
+    deleted = {key: thread for thread in model.threads.values() if thread.deleted for key in thread.silenced_keys()}
     for key, thread in deleted.items():
         problem = _alive(key, thread, last.get(key))
         if problem:
             yield Finding("tombstone", problem)
     for key, count in buried.items():
-        if count and key not in deleted:
+        if count and key not in deleted and not _of_ended(model, key):
             yield Finding("tombstone", f"{key} has {count} and was not deleted with its thread")
+
+
+def _of_ended(model: Model, key: str) -> bool:
+    """Whether it is of an ended life that only claimed the thread: a death kept its event back, or it is another's."""
+    tenant, learner, thread_id, *_ = key.split("/")
+    life, thread = model.lives[tenant, learner], model.threads.get((tenant, thread_id))
+    has_ended = life.generation > 1 or not life.alive
+    return has_ended and (thread is None or thread.erased or thread.learner != (tenant, learner))
 
 
 def _alive(key: str, thread: Thread, last: Said | None) -> str:
@@ -98,5 +110,5 @@ def _alive(key: str, thread: Thread, last: Said | None) -> str:
     if last is None:
         return f"{key} is on no event and has no tombstone"
     if not last.is_tombstone:
-        return f"{key} of a thread deleted at {thread.deleted_at} is alive again in {last.name}"
+        return f"{key} of what was deleted ({thread.deleted_at}) or erased is alive again in {last.name}"
     return ""

@@ -1,17 +1,19 @@
 """One run under the oracle's eyes: a stream of records, looks while workers work, and the verdict at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import NamedTuple, Self
 
 from chat.settings import Settings
-from tests.oracle import expiry, order, outcomes, served, stored
+from tests.oracle import asked, expiry, order, outcomes, served, stored
 from tests.oracle.findings import Finding, OracleError
 from tests.oracle.generator import Generator
+from tests.oracle.intents import Intent
+from tests.oracle.lives import Fence, fences_of
 from tests.oracle.model import Expected, Model
-from tests.oracle.source import Source, Stream
+from tests.oracle.source import TOPIC, Source, Stream
 from tests.oracle.tables import Tables, session_of
-from tests.oracle.topics import EVENTS, Group, Reader
+from tests.oracle.topics import EVENTS, Group, Reader, Said
 from tests.oracle.watch import CommitWatch, EventWatch
 from tests.wait import until
 
@@ -43,7 +45,10 @@ class OracleRun:
         self.generator = Generator(seed)
         self.source = Source(bootstrap, partitions)
         self.group = Group(bootstrap, settings.consumer_group, partitions)
+        self._asking = Source(bootstrap, partitions, asked.TOPIC)
+        self.asked: list[Intent] = []
         self._reader = Reader(bootstrap, partitions)
+        self._log_reader = Reader(bootstrap, partitions, [TOPIC])
         self._stack = ExitStack()
         self._session = self._stack.enter_context(session_of(settings))
         self.tables = Tables(self._session)
@@ -59,28 +64,42 @@ class OracleRun:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
         self._reader.close()
+        self._log_reader.close()
         self.group.close()
 
     def stream(self, rate: int = 300) -> Stream:
         """Produces at a steady rate while its `with` block lasts."""
         return Stream(self.source, self.generator, rate)
 
+    def ask(self) -> None:
+        """Puts a few privacy requests among the commands."""
+        intents = self.generator.ask()
+        self.asked += intents
+        self._asking.send(intents)
+        self._asking.flush()
+
     def handled(self) -> set[str]:
         """The numbers of the records of which something was said."""
         said = self._reader.read_to(self._reader.ends())
-        return {one.header("correlation-id") for one in said if not one.is_tombstone}
+        asked = {str(one.number) for one in self.asked}
+        return {one.header("correlation-id") for one in said if not one.is_tombstone} - asked
 
     def progress(self) -> Progress:
         """How far the workers have come."""
         committed = self.group.committed()
         said = self._reader.read_to(self._reader.ends())
         places = {str(one.intent.number): one.place for one in self.source.log}
-        events = [one.header("correlation-id") for one in said if one.topic == EVENTS and not one.is_tombstone]
+        numbers = [one.header("correlation-id") for one in said if one.topic == EVENTS and not one.is_tombstone]
+        events = [number for number in numbers if number in places]
         safe = [number for number in set(events) if places[number][1] < committed[places[number][0]]]
         return Progress(len(places), len(self.handled()), len(set(events)), len(safe), len(events) - len(set(events)))
 
     def settle(self, timeout: float = 90.0) -> None:
-        """Returns when the group has committed all of the log; that it does not come so far is a finding."""
+        """Returns when all that was asked has ended, and the group has committed all of the log; that it does not come
+        so far is a finding.
+        """
+        if self.asked:
+            until(self._all_ended, timeout, "the end of the privacy requests")
         ends = self.group.ends()
         try:
             until(lambda: self.group.committed() == ends, timeout)
@@ -89,30 +108,44 @@ class OracleRun:
             stuck = Finding("lost", f"after {timeout} s the group is behind by {behind}")
             raise OracleError([stuck, *self.findings()], self._again) from None
 
-    def verify(self, *, overlapping: bool = False) -> list[Expected]:
+    def _all_ended(self) -> bool:
+        said = self._reader.read_to(self._reader.ends())
+        return len(asked.said_of(self.asked, said)) == len(self.asked) and not self.tables.rows("privacy_open")
+
+    def verify(self, *, overlapping: bool = False, read_again: bool = False) -> list[Expected]:
         """What was expected, all of which has come true. Raises `OracleError`."""
-        findings = self.findings(overlapping=overlapping)
+        findings = self.findings(overlapping=overlapping, read_again=read_again)
         if findings:
             raise OracleError(findings, self._again)
         return self.expected
 
-    def findings(self, *, overlapping: bool = False) -> list[Finding]:
+    def findings(self, *, overlapping: bool = False, read_again: bool = False) -> list[Finding]:
         """Everything that is wrong now."""
         said = self._reader.read_to(self._reader.ends())
         dump = self.tables.dump()
-        model = Model(stored.owners(dump["thread_owners"]), self.settings.max_messages_per_thread)
+        fences, strange = self._fences()
+        numbers = {str(one.number) for one in self.asked}
+        found, aliens = outcomes.match(
+            self.source.log, [one for one in said if one.header("correlation-id") not in numbers]
+        )
+        owners = stored.owners(dump["thread_owners"]) | created_by(said)
+        late = {place for place, first in found.items() if outcomes.is_late(first[0])}
+        model = Model(owners, self.settings.max_messages_per_thread, fences, late)
         self.expected = model.judge(self.source.log)
-        found, aliens = outcomes.match(self.source.log, said)
+        ended = asked.said_of(self.asked, said)
+        touched = {one.learner for one in fences}
         return [
-            *self._log_is_known(),
+            *strange,
             *aliens,
-            *outcomes.check(self.expected, found),
+            *outcomes.check(self.expected, found, model.ended),
+            *asked.check(self.asked, ended, fences, dump, read_again=read_again),
+            *asked.check_bundles(self.asked, ended, model, fences, self.settings.export_folder),
             *order.check(model, self.expected, said, overlapping=overlapping),
             *outcomes.check_commits(self.commits.samples, self.expected, found),
             *stored.check(model, dump, self.settings.kek_folder),
             *self._expiry(model),
             *served.check(model, self.settings),
-            *self.events.findings,
+            *(one for learner, one in self.events.findings if learner not in touched),
         ]
 
     def _expiry(self, model: Model) -> Iterator[Finding]:
@@ -120,10 +153,20 @@ class OracleRun:
         commands = self.tables.lives("commands", "position")
         return expiry.check(model, messages, commands, self.settings.message_retention_days)
 
-    def _log_is_known(self) -> Iterator[Finding]:
-        """The oracle knows every record of the log, or its verdict is worth nothing."""
-        known = {one.place for one in self.source.log}
-        for partition, end in self.group.ends().items():
-            strange = sum((partition, offset) not in known for offset in range(end))
-            if strange:
-                yield Finding("alien", f"{strange} records of chat.commands[{partition}] are not the generator's")
+    def _fences(self) -> tuple[list[Fence], list[Finding]]:
+        """The oracle knows every record of the log but the fences, or its verdict is worth nothing."""
+        kinds = {one.fields["request_id"]: one.type for one in self.asked}
+        records = self._log_reader.read_to(self._log_reader.ends())
+        return fences_of(records, {one.place for one in self.source.log}, kinds)
+
+
+def created_by(said: Iterable[Said]) -> dict[tuple[str, str], str]:
+    """Whose each thread was made, by its event: of the erased no table tells."""
+    events = (
+        one.record.fields for one in said if one.topic == EVENTS and (one.key or b"").count(b"/") == 2 and one.value
+    )
+    return {
+        (one["tenant_id"], one["data"]["thread_id"]): one["learner_id"]
+        for one in events
+        if one["event_type"] == "CHAT_THREAD_CREATED"
+    }

@@ -16,7 +16,8 @@ TOPIC = "chat.commands"
 class Source:
     """A plain idempotent producer that never gives a record up, so what it sent is what the log holds."""
 
-    def __init__(self, bootstrap: str, partitions: int) -> None:
+    def __init__(self, bootstrap: str, partitions: int, topic: str = TOPIC) -> None:
+        self._topic = topic
         self._partitions = partitions
         self.produced = 0
         self.log: list[Logged] = []
@@ -49,7 +50,7 @@ class Source:
         arguments: dict[str, Any] = {"key": intent.key, "value": intent.value, "headers": intent.headers}
         if not intent.home:
             arguments["partition"] = (self._home(intent) + 1) % self._partitions
-        self._producer.produce(TOPIC, on_delivery=self._delivered(intent), **arguments)
+        self._producer.produce(self._topic, on_delivery=self._delivered(intent), **arguments)
         self.produced += 1
 
     def _home(self, intent: Intent) -> int:

@@ -38,12 +38,13 @@ class Thread:
     details_time: int
     active_at: int
     deleted_at: int | None = None
+    erased: bool = False
     messages: dict[str, Message] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
 
     @property
     def deleted(self) -> bool:
-        return self.deleted_at is not None
+        return self.erased or self.deleted_at is not None
 
     @property
     def kept(self) -> list[Message]:
@@ -55,8 +56,10 @@ class Thread:
         """The record key of the thread's own events."""
         return "/".join((*self.learner, self.data["thread_id"]))
 
-    def content_keys(self) -> Iterator[str]:
-        """The record keys of everything in it that was ever put on the events."""
+    def silenced_keys(self) -> Iterator[str]:
+        """The record keys of everything in it that was ever put on the events; its own only where it was erased."""
+        if self.erased:
+            yield self.key
         yield from (f"{self.key}/{message_id}" for message_id in self.messages)
         yield from (f"{self.key}/read/{reader}" for reader in self.marks)
 

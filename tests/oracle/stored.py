@@ -29,7 +29,7 @@ def check(model: Model, dump: Dump, key_folder: Path) -> Iterator[Finding]:
 
 
 def owners(rows: Sequence[Row]) -> dict[Key, str]:
-    """Whose each thread id is."""
+    """Whose each thread id is; of the erased it is not known any more."""
     return {_thread_key(row): row["learner_id"] for row in rows}
 
 
@@ -71,8 +71,9 @@ def _log(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
         heads[_thread_key(row)] = row
         if row["message_id"] is not None:
             seqs[_thread_key(row)][str(row["message_id"])] = row["seq"]
-    yield from _same("thread_log", model.threads.keys(), heads.keys())
-    for key, thread in model.threads.items():
+    there = {key: thread for key, thread in model.threads.items() if not thread.erased}
+    yield from _same("thread_log", there.keys(), heads.keys())
+    for key, thread in there.items():
         wanted = {"last_seq": len(thread.messages), "write_time": thread.write_time}
         wanted["status"] = 2 if thread.deleted else 1
         row = dict(heads.get(key, {}))
@@ -101,8 +102,8 @@ def _listed(model: Model, rows: Sequence[Row], cells: Cells) -> Iterator[Finding
 
 
 def _owners(model: Model, rows: Sequence[Row]) -> Iterator[Finding]:
-    wanted = {key: thread.learner[1] for key, thread in model.threads.items()}
-    if owners(rows) != wanted:
+    wanted = {key: "" if thread.erased else thread.learner[1] for key, thread in model.threads.items()}
+    if {key: whose for key, whose in owners(rows).items() if whose or key in wanted} != wanted:
         yield Finding("row", f"thread_owners: {len(rows)} rows, expected are {len(wanted)}, or other learners")
 
 

@@ -1,20 +1,31 @@
 """Whatever comes in whatever order: of ended lives nothing can be read, and of all others everything."""
 
 import asyncio
+from contextlib import suppress
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import schemas
-from chat.domain.model import FIRST_LIFE, Learner, LearnerId
+from chat.domain.model import Learner, LearnerId
+from chat.domain.privacy import Kind, State
+from chat.errors import BundleGone
+from chat.privacy.export.download import Download
 from chat.storage import learner_keys
-from streams import erasure
+from streams import erasure, runner
+from tests import wait
+from tests.bundles import LocalWrap, lines, members
 from tests.erasing_service import CONTROL, ERASED, Service
+from tests.privacy_desk import LEASE_SECONDS
 from tests.records import SUBJECTS, uid
 
 DOINGS = st.lists(
-    st.sampled_from(["post"] * 4 + ["post to the other"] + ["erase", "enrol"] * 2 + ["replay"]), max_size=14
+    st.sampled_from(
+        ["post"] * 4 + ["post to the other", "export of the other", "replay"] + ["erase", "enrol", "export", "run"] * 2
+    ),
+    min_size=6,
+    max_size=20,
 )
 
 
@@ -25,21 +36,36 @@ class Story:
         self.service = Service()
         self.words: dict[str, LearnerId] = {}
         self._number = 0
+        self._asks = {
+            "erase": ("DeleteLearnerData", ERASED),
+            "enrol": ("EnrolLearner", ERASED),
+            "export": ("ExportLearnerData", ERASED),
+            "export of the other": ("ExportLearnerData", CONTROL),
+        }
 
     async def tell(self, doings: list[str]) -> None:
-        """Does them, one after the other; what is asked for may be refused."""
+        """Does them, one after the other. What is asked for may be refused; it is run later, side by side."""
         for doing in doings:
             self._number += 1
             await self._do(doing)
 
     async def _do(self, doing: str) -> None:
-        if doing in {"erase", "enrol"}:
-            await self.service.ask("DeleteLearnerData" if doing == "erase" else "EnrolLearner", self._number)
-            await self.service.beside(self.service.desk.run())
+        if doing in self._asks:
+            record_type, learner = self._asks[doing]
+            await self.service.ask(record_type, self._number, learner)
+        elif doing == "run":
+            await self.service.beside(self.service.desk.run(self._is_done))
         elif doing == "replay":
             await self.service.world.go(self.service.log.records)
         else:
             await self._post(ERASED if doing == "post" else CONTROL)
+
+    def _is_done(self) -> bool:
+        """Whether all has ended. Where all that is left waits, its time comes."""
+        kept = self.service.desk.kept
+        if kept.open and all(kept.kept[one].state is State.WAITING for one in kept.open):
+            self.service.desk.clock.now += LEASE_SECONDS + 1
+        return not kept.open
 
     async def _post(self, learner: Learner) -> None:
         thread = {"thread_id": uid(1, self._number), **learner._asdict()}
@@ -48,18 +74,13 @@ class Story:
         new = {"message_id": uid(2, self._number), "content": word}
         log.send("PostMessage", command_id=uid(3, 2 * self._number + 1), **new, **thread)
         await self.service.pump()
-        if self.life(learner) is not None:
-            self.words[word] = self.life(learner) or FIRST_LIFE.of(learner)
+        if self.service.life(learner).alive:
+            self.words[word] = self.service.life(learner).of(learner)
 
-    def life(self, learner: Learner) -> LearnerId | None:
-        """The life that goes on, if any."""
-        kept = self.service.world.lives.kept.get(SUBJECTS.of(learner))
-        life = kept.life if kept else FIRST_LIFE
-        return life.of(learner) if life.alive else None
-
-    def living_words(self) -> set[str]:
+    def living_words(self, *learners: Learner) -> set[str]:
         """What must be there: words of lives that go on."""
-        living = {self.life(ERASED), self.life(CONTROL)}
+        lives = [(self.service.life(one), one) for one in learners or (ERASED, CONTROL)]
+        living = {life.of(one) for life, one in lives if life.alive}
         return {word for word, life in self.words.items() if life in living}
 
     def stored(self) -> set[str]:
@@ -72,14 +93,48 @@ class Story:
         events = [schemas.decode(value) for value in last.values() if value is not None]
         return {one.fields["data"]["content"] for one in events if one.type == "CHAT_MESSAGE_CREATED"}
 
+    async def exported(self) -> dict[str, set[str]]:
+        """The words of each bundle that can be fetched, by its request's id."""
+        found = {}
+        for key in self.service.desk.kept.kept:
+            with suppress(BundleGone):
+                download = await Download.open(self.service.bundles, LocalWrap(), *key)
+                files = members(b"".join([piece async for piece in download.stream()]))
+                found[key.request_id] = {one["content"] for one in lines(files, "messages")}
+        return found
+
+    def completed(self) -> dict[str, Learner]:
+        """The exports that were completed, and whose they are."""
+        subjects = {SUBJECTS.of(one): one for one in (ERASED, CONTROL)}
+        kept = self.service.desk.kept.kept.values()
+        done = [one for one in kept if one.kind is Kind.EXPORT and one.state is State.COMPLETED]
+        return {one.key.request_id: subjects[one.subject] for one in done}
+
+
+async def told(doings: list[str]) -> tuple[Story, dict[str, set[str]]]:
+    """The story at its end, and what its bundles hold."""
+    story = Story()
+    await story.tell([*doings, "run", "replay"])
+    return story, await story.exported()
+
 
 @settings(max_examples=60, deadline=None)
 @given(DOINGS)
+@example(["post", "post to the other", "export", "export of the other", "run", "erase"])
+@example(["post", "export", "erase", "run", "enrol", "run", "post", "export", "run", "erase"])
 def test_any_order_leaves_what_lives_and_nothing_else(doings: list[str]) -> None:
-    """Posts, erasures, enrolments and the whole log read again by a fresh owner; the log once more at the end."""
-    story = Story()
-    with patch.object(learner_keys, "KEPT_SECONDS", 0.0), patch.object(erasure, "PAUSE", 0.0):
-        asyncio.run(story.tell([*doings, "replay"]))
+    """Posts, erasures, enrolments, exports and the whole log read again by a fresh owner; and again at the end."""
+    with (
+        patch.object(learner_keys, "KEPT_SECONDS", 0.0),
+        patch.object(erasure, "PAUSE", 0.0),
+        patch.object(runner, "PAUSE_SECONDS", 0.005),
+        patch.object(wait, "PAUSE", 0.001),
+    ):
+        story, exported = asyncio.run(told(doings))
     assert story.stored() == story.living_words()
     assert story.said() == story.living_words()
     assert story.service.desk.failures == []
+    for request_id, words in exported.items():
+        assert words <= story.living_words(story.completed()[request_id])
+    assert {one for one, whose in story.completed().items() if whose == CONTROL} <= exported.keys()
+    assert story.service.desk.kept.open == {}

@@ -19,6 +19,7 @@ from chat.errors import StorageUnavailable
 from chat.storage.memory_reads import MemoryHistory
 from tests.api_client import LEARNER, ApiClient, Broken, client_of, key_of, make_app, put_conversation
 from tests.records import token, uid
+from tests.sse import parse
 from tests.worker import ROOT
 
 FILE = ROOT / "docs" / "openapi.yaml"
@@ -36,6 +37,7 @@ GOOD = {
     ONE_THREAD: THREAD,
     f"{ONE_THREAD}/messages": f"{THREAD}/messages",
     f"{ONE_THREAD}/messages/{{message_id}}": f"{THREAD}/messages/{uid(2, 1)}",
+    f"{ONE_THREAD}/stream": f"{THREAD}/stream",
 }
 """A request that shows something, by its path's template."""
 
@@ -59,7 +61,7 @@ async def application(**settings: Any) -> ApiClient:
     """A reader of a conversation, whose servers are there."""
     history = MemoryHistory()
     await put_conversation(history, key_of(1), 3)
-    return client_of(make_app(history, Health({"cassandra": up, "kafka": up}), **settings))
+    return client_of(make_app(history, Health({"cassandra": up, "kafka": up}), stream_seconds=0.1, **settings))
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
@@ -87,8 +89,12 @@ def fits(response: httpx.Response, path: str) -> None:
         return
     media = response.headers["content-type"].partition(";")[0]
     schema = described["content"][media]["schema"]
-    body = response.text if media == "text/plain" else orjson.loads(response.content)
-    Draft202012Validator(FOUND | schema).validate(body)
+    validator = Draft202012Validator(FOUND | schema)
+    if media == "text/event-stream":
+        for event in parse(response.text):
+            validator.validate({name: value for name, value in event.as_sent().items() if value is not None})
+    else:
+        validator.validate(response.text if media == "text/plain" else orjson.loads(response.content))
 
 
 def test_the_file_is_what_the_code_gives() -> None:

@@ -2,19 +2,24 @@
 
 import asyncio
 import json
+from unittest.mock import patch
 
 import pytest
 
 from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.domain.privacy import State
+from chat.privacy.export.download import Download
+from chat.privacy.export.store import bundle_id
 from chat.privacy.receipt import verify, verify_chain
 from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
 from streams import erasure
 from streams.erasure import STEPS, Erasure
+from tests.bundles import LocalWrap, lines, members
 from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service
 from tests.privacy_desk import LEASE_SECONDS, Calls
 from tests.records import SUBJECTS, uid
+from tests.wait import until_async
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +44,6 @@ async def test_nothing_is_left_of_the_erased_and_all_of_the_other() -> None:
     await service.erase()
     assert (service.left(), service.loud(ERASED)) == ([], set())
     assert (service.copy(CONTROL), service.loud(CONTROL)) == (before, loud)
-    assert service.exports_ended == [ERASED]
     assert set(service.world.store.owners) == {("tenant-1", uid(1, one)) for one in (100, 110, 200, 210)}
     assert service.desk.event_types()[-1] == "CHAT_PRIVACY_DELETION_COMPLETED"
 
@@ -47,6 +51,8 @@ async def test_nothing_is_left_of_the_erased_and_all_of_the_other() -> None:
 async def test_the_receipt_says_what_was_done_and_when() -> None:
     """Signed, chained to the one before it, without an id of the learner."""
     service = await _served()
+    for number in (8, 9):
+        await service.export(number)
     await service.erase()
     await service.ask("EnrolLearner", 2)
     await service.beside(service.desk.run())
@@ -140,6 +146,46 @@ async def test_a_second_erasure_fails_and_does_nothing() -> None:
     assert [service.desk.request(one).state for one in (1, 2)] == [State.COMPLETED, State.FAILED]
     assert service.desk.request(2).reason_code == "learner_erased"
     assert len(service.chain.links["tenant-1"]) == 1
+
+
+async def test_the_bundles_of_the_erased_go_and_of_the_other_stay() -> None:
+    """Whatever they were asked for, and those that were begun; the other's opens as before."""
+    service = await _served()
+    for number, learner in ((2, ERASED), (3, CONTROL), (4, ERASED)):
+        await service.export(number, learner)
+    half = bundle_id("tenant-1", uid(4, 4))
+    for name in [one for bundle, one in service.bundles.objects if bundle == half and one != "key"][2:]:
+        del service.bundles.objects[half, name]
+    await service.erase()
+    assert {bundle for bundle, _ in service.bundles.objects} == {bundle_id("tenant-1", uid(4, 3))}
+    download = await Download.open(service.bundles, LocalWrap(), "tenant-1", uid(4, 3))
+    files = members(b"".join([piece async for piece in download.stream()]))
+    assert [one["content"] for one in lines(files, "messages")] == ["word-200"]
+    assert verify(service.desk.request(1).receipt, KEY.jwk)["counts"]["bundles"] == 2
+
+
+async def test_an_export_under_way_ends_with_its_life() -> None:
+    """It goes on behind the erasure, in the worker that had it or in another: failed, said, and nothing is kept."""
+    service = await _served()
+    await service.ask("ExportLearnerData", 2)
+    put, erased = service.bundles.put, asyncio.Event()
+
+    async def held(bundle: str, name: str, content: bytes) -> bool:
+        if name.startswith("messages/"):
+            await erased.wait()
+        return await put(bundle, name, content)
+
+    with patch.object(service.bundles, "put", held):
+        exporting = asyncio.create_task(service.desk.run(lambda: erased.is_set() and not service.desk.kept.open))
+        await until_async(lambda: len(service.bundles.objects) > 1, 5, "an export under way")
+        await service.ask("DeleteLearnerData", 1)
+        await service.beside(until_async(lambda: service.desk.request(1).is_final, 5, "the erasure's end"))
+        assert service.bundles.objects == {}
+        erased.set()
+        await exporting
+    assert service.bundles.objects == {}
+    assert (service.desk.request(2).state, service.desk.request(2).reason_code) == (State.FAILED, "learner_erased")
+    assert service.desk.event_types()[-1] == "CHAT_PRIVACY_EXPORT_FAILED"
 
 
 async def test_a_held_learner_is_left_alone() -> None:

@@ -8,8 +8,9 @@ import pytest
 from chat.domain.model import Learner, Life
 from chat.domain.privacy import Kind, Request, State
 from chat.errors import BrokerUnavailable, JobFailed, StorageUnavailable
+from chat.metrics import WORKER
 from chat.privacy.job import Save
-from streams.runner import MAX_RUNNING
+from streams.runner import LATE_SECONDS, MAX_RUNNING
 from tests.privacy_desk import LEASE_SECONDS, STEPS, Calls, Desk, NotingJob, PrivacyLog
 from tests.records import uid
 from tests.wait import until_async
@@ -118,6 +119,30 @@ async def test_what_is_no_end_waits_and_says_so(error: Exception, reason: str) -
     assert _job(desk).steps_of(1) == list(STEPS)
     assert (desk.request().state, desk.request().reason_code) == (State.COMPLETED, "other")
     assert desk.failures == []
+
+
+async def test_an_erasure_without_an_end_is_in_the_metrics_and_late_after_an_hour() -> None:
+    """By kind, with its age; the metrics are at nothing again when it has ended."""
+    away = [True]
+
+    def falter(_request: Request, _save: Save) -> None:
+        if away:
+            raise StorageUnavailable("away")
+
+    desk = await _desk(hooks={"sign": falter}, record_type="DeleteLearnerData")
+    await desk.run(lambda: _metric("chat_privacy_late_erasures") == 1)
+    assert _metric("chat_privacy_unfinished_requests", kind="deletion") == 1
+    assert _metric("chat_privacy_oldest_unfinished_seconds", kind="deletion") > LATE_SECONDS
+    assert _metric("chat_privacy_oldest_unfinished_seconds", kind="export") == 0
+    away.clear()
+    desk.clock.now += LEASE_SECONDS
+    await desk.run(lambda: _metric("chat_privacy_unfinished_requests", kind="deletion") == 0)
+    assert (_metric("chat_privacy_late_erasures"), desk.request().state) == (0, State.COMPLETED)
+
+
+def _metric(name: str, **labels: str) -> float:
+    value = WORKER.get_sample_value(name, labels)
+    return float("nan") if value is None else value
 
 
 async def test_those_that_wait_or_run_elsewhere_take_no_room() -> None:
@@ -269,3 +294,18 @@ async def test_a_worker_that_dies_is_succeeded(at: int, before: bool) -> None:  
 
 def _timeless(request: Request) -> Request:
     return request._replace(updated_at=0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_runner_that_is_woken_as_it_is_told_to_leave_leaves(turns: int) -> None:
+    """At whatever turn of the event loop."""
+    desk = await _desk()
+    runner = desk.runner(Calls())
+    running = asyncio.create_task(runner.run())
+    await until_async(lambda: not desk.kept.open, 5, "the end of what it found")
+    runner.wake()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=5)
+    assert done

@@ -1,4 +1,4 @@
-"""The README's tables."""
+"""The tables of the README and the documentation."""
 
 import re
 
@@ -11,7 +11,7 @@ from chat.domain.verdicts import Code
 from chat.settings import Settings
 from tests.worker import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FILES = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/monitoring.md")]
 
 
 def rows(table: str) -> list[list[str]]:
@@ -19,10 +19,10 @@ def rows(table: str) -> list[list[str]]:
     return [re.split(r" \| ", line[2:-2]) for line in TABLES[table]().splitlines()[2:]]
 
 
-def test_the_readme_says_what_the_code_does() -> None:
+def test_the_tables_say_what_the_code_does() -> None:
     """`make docs` would change nothing, and every table is there once."""
-    assert with_tables(README) == README
-    assert sorted(re.findall(r"<!-- table: (\w+),", README)) == sorted(TABLES)
+    assert list(map(with_tables, FILES)) == FILES
+    assert sorted(re.findall(r"<!-- table: (\w+),", "".join(FILES))) == sorted(TABLES)
 
 
 def test_a_table_that_is_out_of_date_is_made_anew() -> None:
@@ -45,9 +45,9 @@ def test_every_row_has_all_cells() -> None:
     assert [row[0] for row in rows("settings")] == [f"`{name.upper()}`" for name in Settings.model_fields]
     assert [row[0] for row in rows("refusals")] == [f"`{code}`" for code in Code]
     assert [row[0] for row in rows("permissions")] == [f"`{one}`" for one in Permission]
-    for table, width in {"settings": 3, "refusals": 2, "permissions": 8, "problems": 3}.items():
+    for table, width in {"settings": 3, "refusals": 2, "permissions": 8, "problems": 3, "metrics": 5}.items():
         assert {len(row) for row in rows(table)} == {width}
-    assert all(row[-1].strip() for table in ("settings", "refusals", "problems") for row in rows(table))
+    assert all(row[-1].strip() for table in ("settings", "refusals", "problems", "metrics") for row in rows(table))
 
 
 def test_a_role_has_what_the_table_says() -> None:

@@ -3,13 +3,18 @@
 What a policy leaves out is marked, never silent: `withheld` says why the words are not there.
 """
 
+from functools import lru_cache
+
 import orjson
 
 from chat.domain.model import Message
 from chat.privacy.export.policy import Policy
 from chat.storage.export_reads import ReadMark
 from chat.storage.history import ShownThread
-from schemas.timestamps import quick_text as time
+from schemas.timestamps import quick_text
+
+time = lru_cache(maxsize=64)(quick_text)
+"""A message, and its row of a page, say the same time up to three times."""
 
 WITHHELD = "other_person"
 _EMPTY = orjson.Fragment("{}")

@@ -1,15 +1,17 @@
 """The bundle for a person: pages of plain HTML, which need no network and run no script."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from typing import Any
 
 from chat.domain.model import Message
+from chat.privacy.export.lines import time
 from chat.privacy.export.policy import Policy
 from chat.storage.export_reads import ReadMark
 from chat.storage.history import ShownThread
-from schemas.timestamps import quick_text
 
+_name_of = lru_cache(maxsize=1024)(escape)
 OF_ANOTHER = "<em>left out: of another person</em>"
 _STYLE = """:root{color-scheme:light dark}body{font:1rem/1.5 system-ui;max-width:70rem;margin:auto;padding:1rem}
 table{border-collapse:collapse;width:100%}caption{text-align:left;font-weight:bold;padding:.5rem 0}
@@ -23,15 +25,15 @@ def thread(shown: ShownThread, policy: Policy) -> str:
     hidden = policy.hides(details.created_by)
     title = OF_ANOTHER if hidden else escape(details.title)
     made_by = OF_ANOTHER if hidden else escape(details.created_by)
-    made_at = quick_text(details.created_at)
+    made_at = time(details.created_at)
     return f"<tr><th scope=row>{shown.thread_id}<td>{title}<td>{made_by}<td>{made_at}<td>{shown.last_seq}\n"
 
 
 def message(one: Message, *, hidden: bool) -> str:
     """A row of the table of messages."""
-    sender = "<em>another person</em>" if hidden else escape(one.sender_id)
+    sender = "<em>another person</em>" if hidden else _name_of(one.sender_id)
     return (
-        f"<tr><td>{one.thread_id}<th scope=row>{one.seq}<td>{quick_text(one.created_at)}<td>{sender}"
+        f"<tr><td>{one.thread_id}<th scope=row>{one.seq}<td>{time(one.created_at)}<td>{sender}"
         f"<td class=words>{OF_ANOTHER if hidden else _words(one)}\n"
     )
 

@@ -1,0 +1,229 @@
+"""Live streams on real servers: what listeners see, whatever ends meanwhile."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.serve import GRACE_SECONDS
+from chat.servers.free_port import free_port
+from chat.settings import Settings
+from tests.e2e.client import ContractClient, create_thread, post_message
+from tests.sse import Watcher, seqs
+from tests.wait import until, until_async
+from tests.worker import WorkerProcess
+
+TENANT = "tenant-s"
+SECONDS = 60.0
+
+
+class House:
+    """A worker and an API, which may be killed and started again."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        port = free_port()
+        self.address = f"http://127.0.0.1:{port}"
+        served = settings.model_copy(update={"api_port": port, "enable_rate_limiting": False})
+        self.worker = WorkerProcess(settings, folder, "worker", program=("chat.cli.main", "worker"))
+        self.api = WorkerProcess(served, folder, "api", program=("chat.cli.main", "api"))
+
+    def start(self) -> "House":
+        self.worker.start()
+        self.api.start()
+        self.worker.until_ready()
+        until(self._serves, SECONDS, "the API being ready")
+        return self
+
+    def _serves(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/health/ready").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    @asynccontextmanager
+    async def listening(self, token: str, watchers: Sequence[tuple[str, str | None]]) -> AsyncIterator[list[Watcher]]:
+        """Watchers of threads, each with what it has already, all of them connected."""
+        headers = {"authorization": f"Bearer {token}"}
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=self.address, headers=headers, limits=limits, timeout=SECONDS) as http:
+            made = [Watcher(http, thread, last) for thread, last in watchers]
+            running = [asyncio.create_task(one.run()) for one in made]
+            await until_async(lambda: all(one.seen for one in made), SECONDS, "every listener's resync")
+            yield made
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+
+
+@pytest.fixture(scope="module")
+def house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Events are in Avro, and their words sealed."""
+    settings = fresh.model_copy(update={"event_content": "sealed", "max_messages_per_thread": 0})
+    made = House(settings, tmp_path_factory.mktemp("stream")).start()
+    yield made
+    for process in (made.worker, made.api):
+        assert process.stop() == 0
+
+
+class Author:
+    """Writes to one thread of a learner of its own."""
+
+    def __init__(self, client: ContractClient) -> None:
+        self.client = client
+        self.learner = f"learner-{uuid.uuid4().hex[:8]}"
+        self.thread = str(uuid.uuid4())
+        self.ids: list[str] = []
+        self._send(create_thread(TENANT, self.learner, self.thread))
+
+    def post(self, messages: int = 1) -> None:
+        for _ in range(messages):
+            command = post_message(TENANT, self.learner, self.thread, f"message {len(self.ids) + 1}")
+            self.ids.append(command["message_id"])
+            self._send(command)
+
+    def change(self, record_type: str, number: int, **fields: Any) -> None:
+        self.command(record_type, message_id=self.ids[number - 1], **fields)
+
+    def command(self, record_type: str, topic: str = "chat.commands", **fields: Any) -> None:
+        ids = {"command_id": str(uuid.uuid4()), "tenant_id": TENANT, "learner_id": self.learner}
+        thread = {} if topic != "chat.commands" else {"thread_id": self.thread}
+        self._send({"type": record_type, **ids, **thread, **fields}, topic)
+
+    def _send(self, command: dict[str, Any], topic: str = "chat.commands") -> None:
+        role = "compliance" if topic != "chat.commands" else "admin"
+        self.client.send(command, self.client.token(TENANT, role=role), topic)
+        self.client.flush()
+
+    async def until_there(self, house: House) -> None:
+        """Returns when its thread has all of its messages."""
+        async with httpx.AsyncClient(
+            base_url=house.address, headers={"authorization": f"Bearer {self.client.token(TENANT)}"}
+        ) as http:
+
+            async def there() -> bool:
+                answer = await http.get(f"/api/v1/threads/{self.thread}")
+                return answer.status_code == httpx.codes.OK and answer.json()["last_seq"] == len(self.ids)
+
+            await until_async(there, SECONDS, "the thread")
+
+
+@pytest.fixture
+def author(client: ContractClient) -> Author:
+    return Author(client)
+
+
+async def test_what_happens_is_seen(house: House, author: Author) -> None:
+    """New messages with ids, edits and deletes without, as GET shows them; words of sealed events are readable."""
+    author.post(3)
+    await author.until_there(house)
+    async with house.listening(author.client.token(TENANT), [(author.thread, "1"), (author.thread, None)]) as watchers:
+        late, new = watchers
+        author.post()
+        author.change("EditMessage", 1, content="another word")
+        author.change("DeleteMessage", 2)
+        await until_async(lambda: all(one.named("delete") for one in watchers), SECONDS)
+        assert late.seen[0] == ("resync", {"last_seq": 3, "after_seq": 1}, None)
+        assert new.seen[0] == ("resync", {"last_seq": 3, "after_seq": 3}, None)
+        assert seqs(late.seen) == [2, 3, 4]
+        assert seqs(new.seen) == [4]
+        for one in watchers:
+            assert [(edit["seq"], edit["content"]) for edit in one.named("edit")] == [(1, "another word")]
+            assert [(gone["seq"], gone["content"]) for gone in one.named("delete")] == [(2, None)]
+            for shown in one.named("message")[-1:] + one.named("edit") + one.named("delete"):
+                path = f"/api/v1/threads/{author.thread}/messages/{shown['message_id']}"
+                assert (await one.http.get(path)).json() == shown
+
+
+async def test_a_token_that_expires_ends_its_stream(house: House, author: Author) -> None:
+    """With the reason; the next connect is 401."""
+    await author.until_there(house)
+    token = author.client.token(TENANT, exp=int(time.time()) + 3)
+    async with house.listening(token, [(author.thread, None)]) as (one,):
+        await until_async(lambda: one.statuses[-1] == 401, SECONDS, "401")
+        assert one.seen[-1].event == "end"
+        assert one.named("end") == [{"reason": "token_expired"}]
+
+
+async def test_a_deleted_thread_ends_its_streams(house: House, author: Author) -> None:
+    """With the reason; the next connect is 404."""
+    author.post()
+    await author.until_there(house)
+    async with house.listening(author.client.token(TENANT), [(author.thread, "0")]) as (one,):
+        author.command("DeleteThread")
+        await until_async(lambda: one.statuses[-1] == 404, SECONDS, "404")
+        assert one.named("end") == [{"reason": "thread_deleted"}]
+        assert seqs(one.seen) == [1]
+
+
+async def test_an_erased_learner_ends_its_streams(house: House, author: Author) -> None:
+    """With the reason; the next connect is 404."""
+    author.post()
+    await author.until_there(house)
+    async with house.listening(author.client.token(TENANT), [(author.thread, "0")]) as (one,):
+        request = {"request_id": str(uuid.uuid4()), "reason": "erasure"}
+        author.command("DeleteLearnerData", "chat.privacy.commands", **request)
+        await until_async(lambda: one.named("end"), SECONDS, "the end")
+        assert one.named("end")[0] == {"reason": "learner_erased"}
+        await until_async(lambda: one.statuses[-1] == 404, SECONDS, "404")
+
+
+async def test_a_process_that_stops_ends_its_streams_first(house: House, author: Author) -> None:
+    """With the reason, and status 0 long before its grace is over; the client goes on at the next process."""
+    author.post(2)
+    await author.until_there(house)
+    async with house.listening(author.client.token(TENANT), [(author.thread, "0")] * 20) as watchers:
+        stopped = time.monotonic()
+        assert await asyncio.to_thread(house.api.stop) == 0
+        assert time.monotonic() - stopped < GRACE_SECONDS / 2
+        assert all(one.named("end") == [{"reason": "stopping"}] for one in watchers)
+        house.api.start()
+        await until_async(lambda: all(one.connects > 1 for one in watchers), SECONDS, "every listener's second connect")
+        author.post()
+        await until_async(lambda: all(len(one.named("message")) > 2 for one in watchers), SECONDS, "the third message")
+    assert {tuple(seqs(one.seen)) for one in watchers} == {(1, 2, 3)}
+
+
+async def test_every_listener_sees_every_message_once(house: House, client: ContractClient) -> None:
+    """200 of them, while the API is killed and started again, and the worker is."""
+    await _everyone_sees_everything(house, client, listeners=200, threads=20, messages=12)
+
+
+@pytest.mark.soak
+async def test_a_thousand_listeners_see_every_message_once(house: House, client: ContractClient) -> None:
+    """As above, for as many as a process takes."""
+    await _everyone_sees_everything(house, client, listeners=1_000, threads=100, messages=60)
+
+
+async def _everyone_sees_everything(
+    house: House, client: ContractClient, listeners: int, threads: int, messages: int
+) -> None:
+    authors = [Author(client) for _ in range(threads)]
+    for one in authors:
+        await one.until_there(house)
+    whom = [(authors[number % threads].thread, "0") for number in range(listeners)]
+
+    def write() -> None:
+        for one in authors:
+            one.post(messages // 4)
+
+    async with house.listening(client.token(TENANT), whom) as watchers:
+        await asyncio.to_thread(write)
+        house.worker.kill()
+        await asyncio.to_thread(write)
+        house.worker.start()
+        await until_async(lambda: sum(len(one.named("message")) for one in watchers) > listeners, SECONDS, "some")
+        house.api.kill()
+        await asyncio.to_thread(write)
+        house.api.start()
+        await until_async(lambda: all(one.connects > 1 for one in watchers), SECONDS, "every listener's second connect")
+        await asyncio.to_thread(write)
+        with contextlib.suppress(AssertionError):  # what is said below says more
+            await until_async(lambda: all(len(one.named("message")) >= messages for one in watchers), SECONDS)
+    assert {tuple(seqs(one.seen)) for one in watchers} == {tuple(range(1, messages + 1))}
