@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format docs rules bench lock clean
+.PHONY: help install run test soak lint format docs docs-site chart rules bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -42,10 +42,21 @@ format: install ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## write what README, .env.example and docs/ say of the code
+docs: install ## write what README, .env.example, docs/ and the chart's schema say of the code
 	$(BIN)/python -m chat.cli.env_example > .env.example
 	$(BIN)/python -m chat.cli.readme_tables README.md docs/monitoring.md
 	$(BIN)/chat openapi docs/openapi.yaml
+	$(BIN)/chat asyncapi docs/asyncapi.yaml
+	$(BIN)/python -m chat.cli.reference docs/reference
+	$(BIN)/python -m chat.cli.chart_schema deploy/helm/aivo-chat/values.schema.json
+
+docs-site: ## the documentation as a site, in ./site; a link that leads nowhere ends it
+	test -d .venv-docs || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-docs.lock
+	.venv-docs/bin/zensical build --strict --clean
+
+chart: ## render the example of the Helm chart; needs helm on the PATH
+	deploy/helm/render > deploy/helm/rendered.yaml
 
 rules: ## check and test the alerts, where promtool (of Prometheus) is on the PATH
 	promtool check rules deploy/prometheus/rules.yaml
@@ -61,6 +72,7 @@ LOCK := uv pip compile --quiet --no-strip-extras --generate-hashes --no-header -
 lock: install ## pin every dependency with hashes
 	$(BIN)/$(LOCK) -o requirements.lock requirements.in
 	$(BIN)/$(LOCK) -c requirements.lock -o requirements-dev.lock requirements-dev.in
+	$(BIN)/$(LOCK) -o requirements-docs.lock requirements-docs.in
 
 clean: ## remove .venv and caches; never data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-docs site .cache .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

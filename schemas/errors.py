@@ -1,6 +1,15 @@
 """What can be wrong with a record's bytes. No error repeats what the bytes say: they may be a child's words."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+UNREADABLE: Mapping[str, str] = {
+    "undecodable": "the value is empty, broken off, or neither Avro nor a JSON object",
+    "unknown_schema": "the Avro value's fingerprint belongs to no published schema",
+    "unknown_type": "the record names no type that belongs on this topic",
+    "no_identity": "`command_id`, `tenant_id` and `learner_id` cannot all be read",
+}
+"""Why a record is a dead letter: the contract's codes, and what they mean."""
 
 
 class Identity(NamedTuple):
@@ -23,7 +32,7 @@ class CodecError(Exception):
 class Unreadable(CodecError):
     """No known type, or no identity, can be read: the record is a dead letter.
 
-    `code` is `undecodable`, `unknown_schema`, `unknown_type` or `no_identity`.
+    `code` is one of `UNREADABLE`.
     """
 
 

@@ -24,6 +24,7 @@ MODULES: Mapping[str, str] = {
         "dead-letter",
         "schemas",
         "openapi",
+        "asyncapi",
         "privacy",
     )
 }
@@ -39,4 +40,8 @@ class SubcommandGroup(TyperGroup):
 
     def get_command(self, _ctx: Any, name: str) -> Any:
         """The command of that name, or None."""
-        return typer.main.get_command(import_module(MODULES[name]).app) if name in MODULES else None
+        if name not in MODULES:
+            return None
+        command = typer.main.get_command(import_module(MODULES[name]).app)
+        command.name = name
+        return command

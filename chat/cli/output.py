@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -14,6 +15,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 """The option of every subcommand that prints data."""
 
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Accepted for symmetry: the output is JSON lines anyway.")]
+
+DocumentFile = Annotated[
+    Path | None, typer.Argument(metavar="FILE", dir_okay=False, help="Where to; without it, to stdout.")
+]
+"""The argument of every subcommand that prints a document."""
+
+
+def write_document(text: str, file: Path | None) -> None:
+    """Into the file, or without one to stdout. Raises OSError."""
+    if file is None:
+        line(text.rstrip("\n"))
+    else:
+        file.write_text(text, encoding="utf-8")
 
 
 def line(text: str) -> None:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 
 import schemas
+from chat.cli.asyncapi import description
 from chat.cli.output import PLAIN, AsJson, json_line, line
 from chat.cli.start import start
+from chat.cli.yaml_text import json_text
 from chat.settings import Settings
 from chat.topic_specs import specs
 
@@ -26,11 +27,19 @@ def export(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Write every schema ever published, and topics.json: topics, keys, partitions and settings."""
+    """Write every schema ever published, and the topics with their keys, partitions and settings.
+
+    The topics are described twice: short in topics.json, whole in asyncapi.yaml.
+    """
+    settings = start()
+    documents = {
+        folder / "topics.json": json_text(topics_document(settings)),
+        folder / "asyncapi.yaml": description(settings),
+    }
     written = schemas.export(folder)
-    document = folder / "topics.json"
-    document.write_bytes(orjson.dumps(topics_document(start()), option=orjson.OPT_INDENT_2) + b"\n")
-    paths = [str(path) for path in [*written, document]]
+    for path, text in documents.items():
+        path.write_text(text, encoding="utf-8")
+    paths = [str(path) for path in [*written, *documents]]
     if as_json:
         json_line({"files": paths})
     else:

@@ -2,11 +2,11 @@
 
 import re
 
-_NAME = re.compile(r"[A-Za-z0-9._~@:-]{1,128}")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+NAME = r"[A-Za-z0-9._~@:-]{1,128}"
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
-is_name = _NAME.fullmatch
+is_name = re.compile(NAME).fullmatch
 """Truthy for a tenant, learner or user id: 1–128 characters of `A-Z a-z 0-9 . _ ~ @ : -`."""
 
-is_uuid = _UUID.fullmatch
+is_uuid = re.compile(UUID).fullmatch
 """Truthy for a UUID in lower-case canonical text."""

@@ -110,6 +110,14 @@ def test_our_processes_have_few_rights(services: Compose, service: str) -> None:
     assert options["volumes"] == VOLUMES[service]
 
 
+def test_tools_are_asked_for_and_seen_from_here_alone(services: Compose) -> None:
+    """What shows children's words is not started by itself, changes nothing, and listens on this machine only."""
+    tools = [name for name, options in services.items() if "tools" in options.get("profiles", [])]
+    assert tools == ["kafka-ui"]
+    assert services["kafka-ui"]["environment"]["KAFKA_CLUSTERS_0_READONLY"] == "true"
+    assert all(port.startswith("127.0.0.1:") for options in services.values() for port in options.get("ports", []))
+
+
 def test_folders_of_keys_and_exports_are_their_users_alone(services: Compose, dockerfile: str) -> None:
     """The image makes the folders that every process is told of, as strict as the service asks for."""
     told = [services[service]["environment"] for service in OURS]

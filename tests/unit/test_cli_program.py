@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from chat.cli import main, send, token
@@ -36,6 +37,7 @@ SUBCOMMANDS = [
     "schemas",
     "schemas export",
     "openapi",
+    "asyncapi",
 ]
 TOKEN = ("token", "--tenant", "t", "--user", "t-user", "--role", "teacher", "--learner", "a", "--learner", "b")
 
@@ -67,7 +69,19 @@ def test_every_subcommand_says_what_it_does(subcommand: str) -> None:
 
 @pytest.mark.parametrize(
     "subcommand",
-    ["up", "servers", "topics apply", "migrate", "token", "send", "tail", "schemas export", "openapi", *PRIVACY],
+    [
+        "up",
+        "servers",
+        "topics apply",
+        "migrate",
+        "token",
+        "send",
+        "tail",
+        "schemas export",
+        "openapi",
+        "asyncapi",
+        *PRIVACY,
+    ],
 )
 def test_what_prints_data_prints_json(subcommand: str) -> None:
     """Every subcommand that prints data has `--json`."""
@@ -207,12 +221,15 @@ def test_a_command_without_token_is_not_sent(
 def test_schemas_are_exported_with_the_topics(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every schema and the topics' document are in the folder, and each is JSON."""
+    """Every schema and both documents of the topics are in the folder, with this process's settings."""
+    monkeypatch.setenv("TOPIC_PARTITIONS", "24")
     assert chat(monkeypatch, "schemas", "export", "out", "--json") == 0
     files = json.loads(capsys.readouterr().out)["files"]
     assert "out/PostMessage/v1.avsc" in files
     assert sorted(files) == sorted(str(path) for path in Path("out").rglob("*") if path.is_file())
-    for file in files:
+    described = yaml.safe_load(Path("out/asyncapi.yaml").read_text())
+    assert described["channels"]["commands"]["bindings"]["kafka"]["partitions"] == 24
+    for file in set(files) - {"out/asyncapi.yaml"}:
         json.loads(Path(file).read_text())
     document = json.loads(Path("out/topics.json").read_text())
     assert document == json.loads(json.dumps(topics_document(load())))
