@@ -82,8 +82,9 @@ class Estate:
             ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-        (done,) = self._admin().incremental_alter_configs([resource]).values()
-        done.result(10)
+        admin = self._admin()
+        (done,) = admin.incremental_alter_configs([resource]).values()
+        done.result(10)  # while `admin` lives
 
     def heartbeat(self, topic: str) -> None:
         """A record in every partition, by which the broker ends the segment before it."""
