@@ -91,8 +91,9 @@ class Observed:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen.status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                seen.answer(message["status"], headers)
             await send(message)
 
         with (
@@ -111,6 +112,13 @@ class Seen:
 
     status: int = 0
     started: float = field(default_factory=time.perf_counter)
+    streamed: float | None = None
+
+    def answer(self, status: int, headers: MutableHeaders) -> None:
+        """The answer begins. A live stream is answered then, however long it goes on."""
+        self.status = status
+        if headers.get("content-type", "").startswith("text/event-stream"):
+            self.streamed = time.perf_counter()
 
 
 def _span(scope: Scope) -> AbstractContextManager[Span]:
@@ -125,7 +133,8 @@ def _account(scope: Scope, seen: Seen, span: Span) -> None:
     """By the route, never by the path, which holds ids, or the query, which may hold anything."""
     seconds = time.perf_counter() - seen.started
     method, route = _method(scope), _route(scope)
-    HTTP_SECONDS.labels(method, route, str(seen.status)).observe(seconds)
+    answered = seconds if seen.streamed is None else seen.streamed - seen.started
+    HTTP_SECONDS.labels(method, route, str(seen.status)).observe(answered)
     if span.is_recording():
         span.update_name(f"{method} {route}")
         span.set_attributes({"http.request.method": method, "http.route": route})

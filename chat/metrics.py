@@ -119,7 +119,7 @@ HEARTBEATS = Counter(
 
 HTTP_SECONDS = Histogram(
     "chat_http_request_seconds",
-    "Time to answer a request; `route` is the path's template, never the path.",
+    "Time to answer a request, and to begin a live stream; `route` is the path's template, never the path.",
     ["method", "route", "status"],
     buckets=LATENCY,
     registry=API,
