@@ -10,13 +10,16 @@ from chat.domain.position import position
 from chat.domain.principal import Principal
 from chat.domain.privacy import RequestKey
 from chat.domain.privacy_commands import PRIVACY_TYPES, PrivacyCommand, privacy_body
-from chat.domain.privacy_rules import Accepted, Asked, Kept, judge
+from chat.domain.privacy_rules import Accepted, Asked, Kept, judge, refused_before
 from chat.domain.verdicts import Refused
 from chat.privacy.subject import Subjects
 from chat.storage.privacy_store import Entry, RequestStore
 from streams.emit import continued
 from streams.records import Decoded, Record, Refusal
 from streams.waiting import Waiting
+
+REFUSED = "refused"
+"""What the audit says of a command that makes no request."""
 
 LifeOf = Callable[[bytes], Awaitable[Life]]
 """The latest life of a subject. Raises `StorageUnavailable`."""
@@ -34,8 +37,13 @@ class Intake:
     epoch: int
 
     async def accept(self, command: PrivacyCommand, caller: Principal, record: Record) -> Accepted | Refused:
-        """The verdict on a command; what is accepted is kept by then, and in its learner's list."""
+        """The verdict on a command; what is accepted is kept by then, and in its learner's list.
+
+        One whose refusal was noted stays refused: its learner may have another life by now.
+        """
         asked = self._asked(command, caller, record)
+        if (refused := await self._refused_before(command, asked)) is not None:
+            return refused
         verdict = await self._judge(command, asked)
         while isinstance(verdict, Accepted) and verdict.before is None and not await self._keep(verdict):
             # Another learner's request took the id meanwhile, which the next judgement sees.
@@ -50,6 +58,11 @@ class Intake:
         if decoded.type in PRIVACY_TYPES:
             entry = self._entry(decoded, ended)
             await self.waiting.until_served(lambda: self.requests.note(entry))
+
+    async def _refused_before(self, command: PrivacyCommand, asked: Asked) -> Refused | None:
+        cause = _cause(asked.partition, asked.position)
+        line = Entry(command.kind, asked.subject, asked.time, "", "", REFUSED, "", cause)
+        return refused_before(await self.waiting.until_served(lambda: self.requests.noted(line)))
 
     async def _judge(self, command: PrivacyCommand, asked: Asked) -> Accepted | Refused:
         return judge(command, await self.waiting.until_served(lambda: self._kept(command, asked)), asked)
@@ -91,12 +104,16 @@ class Intake:
             actor=actor,
             action=action,
             code=code,
-            cause=f"{record.partition}/{position(self.epoch, record.offset)}",
+            cause=_cause(record.partition, position(self.epoch, record.offset)),
         )
+
+
+def _cause(partition: int, at: int) -> str:
+    return f"{partition}/{at}"
 
 
 def _said(ended: Accepted | Refusal) -> tuple[str, str, str]:
     """Who did it, what came of it, and why."""
     if isinstance(ended, Refusal):
-        return ended.actor, "refused", ended.refused.code.value
+        return ended.actor, REFUSED, ended.refused.code.value
     return ended.request.actor, ended.request.state.value, ended.request.reason_code

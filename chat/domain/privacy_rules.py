@@ -1,7 +1,8 @@
 """What a privacy command does: what is kept and the command in, verdict out. Pure, as `chat.domain.apply` is.
 
 A request that is kept at this very position is this record's own: an earlier run accepted it. That request's command
-at another position is a `duplicate`. So it is enough to keep the requests; no refusal is remembered.
+at another position is a `duplicate`. So requests are kept, and of refusals those that depend on the learner's life, by
+their line in the audit: read again, such a record must not be judged by another life.
 """
 
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from chat.domain.verdicts import Code, Refused
 _USED_BEFORE = Refused(Code.INVALID, "command_id: was used before with another body")
 _TAKEN = Refused(Code.INVALID, "request_id: is taken in this tenant")
 _ERASED = Refused(Code.LEARNER_ERASED, "the learner was erased")
+_BY_LIFE = frozenset({Code.LEARNER_ERASED, Code.INVALID})
 _ALIVE = Refused(Code.INVALID, "learner_id: only an erased learner can be enrolled")
 
 
@@ -46,6 +48,11 @@ class Accepted(NamedTuple):
 
     request: Request
     before: Request | None = None
+
+
+def refused_before(code: str | None) -> Refused | None:
+    """The verdict on a record that was refused with `code` in an earlier run, where a life may have decided that."""
+    return Refused(Code(code), "was refused when it was first read") if code in _BY_LIFE else None
 
 
 def judge(command: PrivacyCommand, kept: Kept, asked: Asked) -> Accepted | Refused:

@@ -62,17 +62,18 @@ _STATEMENTS += [_LISTED]
 
 _LOGS = {Kind.EXPORT: "chat_export_logs", Kind.DELETION: "chat_deletion_logs", Kind.ENROLMENT: "chat_deletion_logs"}
 _LINE = "at, CAST(entry AS text), request_id, actor, action, code"
-_NOTE, _AUDIT_OF, _AUDIT = (
+_NOTE, _NOTED, _AUDIT_OF, _AUDIT = (
     {table: cql.format(table=table, line=_LINE) for table in set(_LOGS.values())}
     for cql in (
         """INSERT INTO {table} (subject, at, entry, request_id, actor, action, code) VALUES (?, ?, ?, ?, ?, ?, ?)
             USING TIMESTAMP ?""",
+        "SELECT code FROM {table} WHERE subject = ? AND at = ? AND entry = ?",
         # Within one partition: the lines of one learner.
         f"SELECT {{line}} FROM {{table}} WHERE subject = ? AND request_id = ? LIMIT {AUDIT_LIMIT} ALLOW FILTERING",
         "SELECT {line} FROM {table} WHERE subject = ? AND (at, entry) < (?, ?) LIMIT ?",
     )
 )
-_STATEMENTS += [cql for group in (_NOTE, _AUDIT_OF, _AUDIT) for cql in group.values()]
+_STATEMENTS += [cql for group in (_NOTE, _NOTED, _AUDIT_OF, _AUDIT) for cql in group.values()]
 
 _FIRST = OpenRequest(-1, RequestKey("", str(uuid.UUID(int=0))), Kind.EXPORT, b"")
 _NEWEST = (1 << 62, str(uuid.UUID(int=0)))
@@ -154,6 +155,10 @@ class CassandraRequests:
     async def note(self, entry: Entry) -> None:
         said = (entry.request_id, entry.actor, entry.action, entry.code)
         await self._ask(_NOTE[_LOGS[entry.kind]], entry.subject, entry.at, entry.id, *said, entry.at * 1000)
+
+    async def noted(self, entry: Entry) -> str | None:
+        rows = await self._ask(_NOTED[_LOGS[entry.kind]], entry.subject, entry.at, entry.id)
+        return str(rows[0].code) if rows else None
 
     async def subject(self, tenant_id: str, learner_id: str) -> bytes:
         return self._subjects.of(Learner(tenant_id, learner_id))

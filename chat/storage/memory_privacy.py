@@ -78,6 +78,10 @@ class MemoryRequests:
     async def note(self, entry: Entry) -> None:
         self.entries[str(entry.id)] = entry
 
+    async def noted(self, entry: Entry) -> str | None:
+        noted = self.entries.get(str(entry.id))
+        return noted.code if noted else None
+
     async def subject(self, tenant_id: str, learner_id: str) -> bytes:
         return self._subjects.of(Learner(tenant_id, learner_id))
 

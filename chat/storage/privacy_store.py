@@ -134,6 +134,10 @@ class RequestStore(Protocol):
         """Writes a line of the audit."""
         ...
 
+    async def noted(self, entry: Entry) -> str | None:
+        """The code of a line that tells of the same; None where it was never noted."""
+        ...
+
 
 class RequestHistory(Protocol):
     """What the read side asks. Every method raises `StorageUnavailable` when the store does not answer."""

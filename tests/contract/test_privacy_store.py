@@ -226,6 +226,8 @@ async def test_an_entry_is_in_the_audit_once(store: Store) -> None:
         (NOW + 3, "completed"),
     ]
     assert len(await store.audit_of(other)) == 1
+    assert await store.noted(_entry(request, 3, action="completed", code="")) == ""
+    assert await store.noted(_entry(request, 3)) is None
     found: list[Noted] = []
     while page := await store.audit(request.subject, 2, NotedAt(found[-1].at, found[-1].entry) if found else None):
         found += page

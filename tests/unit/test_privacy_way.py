@@ -1,6 +1,7 @@
 """The way of a privacy command, from records to requests, events, refusals and audit, without a server."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -66,6 +67,25 @@ async def test_an_enrolment_is_announced_when_it_is_done(log: PrivacyLog, desk: 
     await desk.run()
     assert desk.event_types() == ["CHAT_PRIVACY_LEARNER_ENROLLED"]
     assert desk.events()[0].fields["data"] == {"request_id": uid(4, 1), "state": "completed", "reason_code": ""}
+
+
+@pytest.mark.parametrize(
+    ("record_type", "lives", "code"),
+    [
+        ("DeleteLearnerData", (ERASED, {LEARNER: Life(2)}), "learner_erased"),
+        ("ExportLearnerData", (ERASED, {LEARNER: Life(2)}), "learner_erased"),
+        ("EnrolLearner", ({}, ERASED), "invalid"),
+    ],
+)
+async def test_what_a_life_refused_stays_refused(
+    log: PrivacyLog, desk: Desk, record_type: str, lives: Sequence[dict[Learner, Life]], code: str
+) -> None:
+    """Read again after the learner came to another life, it does nothing to that one."""
+    log.ask(record_type)
+    for desk.lives in lives:
+        await desk.take(log.records)
+    assert desk.refusals() == [(code, None)] * 2
+    assert desk.kept.kept == {}
 
 
 async def test_a_living_learner_cannot_be_enrolled(log: PrivacyLog, desk: Desk) -> None:
@@ -240,7 +260,7 @@ async def test_two_learners_at_once_for_one_request_id(log: PrivacyLog, desk: De
     assert len(desk.events()) == 1
 
 
-CALLS = ["find", "find_command", "accept", "enlist", "note", "publish", "queue"]
+CALLS = ["noted", "find", "find_command", "accept", "enlist", "note", "publish", "queue"]
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
