@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from api import (
+    console_page,
     cors,
     docs_page,
     openapi,
@@ -31,6 +32,7 @@ ROUTES = (
     routes_exports,
     routes_command_keys,
     docs_page,
+    console_page,
 )
 
 

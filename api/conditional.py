@@ -18,15 +18,15 @@ def unless_held(request: Request, versions: tuple[int, ...], render: Callable[[]
     """
     opaque = "-".join(map(str, versions))
     headers = {"etag": f'"{opaque}"'}
-    if _is_held(request, opaque):
+    if is_held(request, opaque):
         return Response(status_code=304, headers=KEEPING | headers)
     answer = Json(render())
     answer.headers.update(headers)
     return answer
 
 
-def _is_held(request: Request, opaque: str) -> bool:
-    """By weak comparison: whether a tag is a weak one does not matter."""
+def is_held(request: Request, opaque: str) -> bool:
+    """Whether the caller names that tag, by weak comparison: whether a tag is a weak one does not matter."""
     given = ",".join(request.headers.getlist("if-none-match"))
     return given.strip() == "*" or opaque in _opaque_tags(given)
 

@@ -32,6 +32,13 @@ PAGE_CONTENT = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
+# Trusted Types: a script that parses text as markup is stopped by the browser.
+CONSOLE_CONTENT = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+}
+PAGES = {"/docs": PAGE_CONTENT, "/console": CONSOLE_CONTENT}
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PROCESS = secrets.token_hex(8)
@@ -61,13 +68,13 @@ class HeadAsGet:
 
 
 class SecurityHeaders:
-    """Adds what keeps a browser from doing more with an answer than it should; `/docs` is a page, all else is data."""
+    """Adds what keeps a browser from doing more with an answer than it should; whatever is no page is data."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = SECURITY_HEADERS | (PAGE_CONTENT if scope.get("path") == "/docs" else STRICT_CONTENT)
+        headers = SECURITY_HEADERS | PAGES.get(scope.get("path", ""), STRICT_CONTENT)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -69,6 +69,7 @@ def show(settings: Settings, api: str) -> None:
     line(f"token of {TEACHER}, good for a day:")
     line(teacher)
     line("")
+    line(f"look: {api}/console#learner={TALKS[0].learner}&token={teacher}")
     line(f'try: curl -H "Authorization: Bearer $TOKEN" "{api}/api/v1/threads?learner_id={TALKS[0].learner}"')
 
 

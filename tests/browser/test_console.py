@@ -1,0 +1,204 @@
+"""The console in a real Chromium: what it shows, what it does when something is missing, what it never does."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from api import rendering
+from chat.domain.model import Message
+from chat.storage.memory_reads import MemoryHistory
+from tests.api_client import key_of, make_app, message_at, put_conversation
+from tests.browser.conftest import Serve
+from tests.privacy_desk import Desk, NotingJob, PrivacyLog
+from tests.records import token, uid
+
+pytestmark = pytest.mark.soak
+
+TENANT = "tenant-1"
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+TEACHER = token(TENANT, user="teacher-1", learners=["learner-1"])
+OFFICER = token(TENANT, user="officer-1", role="compliance")
+
+
+class Streams:
+    """Answers the console's streams, a script of events each, and notes from where each was asked for."""
+
+    def __init__(self, page: Page, *scripts: Iterable[str]) -> None:
+        self._scripts = [*scripts]
+        self.asked: list[str | None] = []
+        page.route("**/stream", self._answer)
+
+    def _answer(self, route: Route, request: Request) -> None:
+        self.asked.append(request.headers.get("last-event-id"))
+        body = "".join(self._scripts.pop(0)) if self._scripts else sse("end", {"reason": "token_expired"})
+        route.fulfill(status=200, content_type="text/event-stream", body=body)
+
+
+class ReceiptJob(NotingJob):
+    """Leaves a receipt."""
+
+    async def do(self, request: object, step: str, save: object) -> str:
+        await super().do(request, step, save)  # type: ignore[arg-type]
+        return '{"messages":3}'
+
+
+def sse(event: str, data: Any, seq: int | None = None) -> str:
+    """One event as it goes over the wire."""
+    number = "" if seq is None else f"id: {seq}\n"
+    return f"event: {event}\n{number}data: {json.dumps(data)}\n\n"
+
+
+def told(one: Message, event: str = "message") -> str:
+    """A message's event."""
+    shown = rendering.message(one) | {"metadata": {}}
+    return sse(event, shown, one.seq if event == "message" else None)
+
+
+RESYNC = sse("resync", {"last_seq": 0, "after_seq": 0})
+
+
+def finished(work: Coroutine[Any, Any, None]) -> None:
+    """Runs it in a thread of its own: Playwright's loop is this one's."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
+def conversation(messages: int, title: str = "Fractions") -> MemoryHistory:
+    """A history with a thread of so many messages, of which the teacher has read two."""
+    history = MemoryHistory()
+
+    async def fill() -> None:
+        await put_conversation(history, key_of(1), messages)
+        shown = await history.thread(key_of(1))
+        assert shown is not None
+        await history.put_thread(key_of(1), shown._replace(details=shown.details._replace(title=title)))
+        await history.put_mark(key_of(1), "teacher-1", 2)
+
+    finished(fill())
+    return history
+
+
+def shown_seqs(page: Page) -> list[int]:
+    """The seqs of the messages on the page, from above."""
+    return [int(str(one.get_attribute("data-seq"))) for one in page.locator(".message").all()]
+
+
+def opened(page: Page, address: str, bearer: str = TEACHER) -> None:
+    """Follows a link with a token, and opens the learner's thread."""
+    page.goto(f"{address}/console#token={bearer}&learner=learner-1")
+    page.locator("#threads button").first.click()
+
+
+def test_a_thread_is_read_with_a_token_from_a_link(page: Page, serve: Serve) -> None:
+    """Threads with what is unread, messages in order, where one has read to; the token is gone from the address."""
+    Streams(page, [RESYNC])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    opened(page, serve(make_app(conversation(4))))
+    expect(page.locator("#threads")).to_contain_text("2 unread")
+    expect(page.get_by_role("heading", name="Fractions")).to_be_focused()
+    expect(page.locator("#held")).to_have_text("Messages 1–4, no gap")
+    assert shown_seqs(page) == [1, 2, 3, 4]
+    expect(page.locator("#messages > li").nth(2)).to_have_text("You have read up to 2")
+    assert TEACHER not in page.url
+    assert not any(TEACHER in one for one in asked)
+
+
+def test_what_is_missing_is_shown_and_read(page: Page, serve: Serve) -> None:
+    """A tail that jumps leaves a gap on the page, until it is read; the next stream begins before the gap."""
+    history = conversation(3)
+    streams = Streams(page, [RESYNC, told(message_at(7))])
+    opened(page, serve(make_app(history)))
+    expect(page.locator("#held")).to_have_text("Messages 1–7, 1 gap")
+    expect(page.locator(".gap")).to_contain_text("Messages 4–6 are missing here.")
+    expect(page.locator("#state")).to_have_text("Ended: the token has expired")
+    assert streams.asked == [None, "3"]
+    assert shown_seqs(page) == [1, 2, 3, 7]
+    finished(put_conversation(history, key_of(1), 7))
+    page.get_by_role("button", name="Read them").click()
+    expect(page.locator("#held")).to_have_text("Messages 1–7, no gap")
+    expect(page.locator(".gap")).to_have_count(0)
+    assert shown_seqs(page) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_tail_is_followed_over_a_broken_connection(page: Page, serve: Serve) -> None:
+    """New messages, edits and husks arrive once each, and what passed by meanwhile is read again."""
+    history = conversation(2)
+    edited, gone = message_at(2, content="better", updated_at=9), message_at(1, content=None, deleted_at=9)
+    streams = Streams(page, [RESYNC, told(message_at(3)), told(edited, "edit")], [RESYNC, told(gone, "delete")])
+    address = serve(make_app(history))
+    finished(put_conversation(history, key_of(1), 3))
+    opened(page, address)
+    expect(page.locator(".husk")).to_have_count(1)
+    expect(page.locator("#state")).to_have_text("Ended: the token has expired")
+    assert shown_seqs(page) == [1, 2, 3]
+    assert streams.asked == [None, "3", "3"]
+
+
+def test_earlier_messages_are_asked_for(page: Page, serve: Serve) -> None:
+    """The newest fifty first, then those before them, until there are none."""
+    Streams(page, [RESYNC])
+    opened(page, serve(make_app(conversation(60))))
+    expect(page.locator("#held")).to_have_text("Messages 11–60, no gap")
+    page.get_by_role("button", name="Earlier messages").click()
+    expect(page.locator("#held")).to_have_text("Messages 1–60, no gap")
+    expect(page.get_by_role("button", name="Earlier messages")).to_be_hidden()
+
+
+def test_what_users_write_is_never_markup(page: Page, serve: Serve) -> None:
+    """Titles and messages are text, and the browser would stop a script that made markup of them."""
+    history = conversation(1, HOSTILE)
+    finished(history.put_message(key_of(1), message_at(1, content=HOSTILE, sender_id="teacher-1")))
+    Streams(page, [RESYNC])
+    opened(page, serve(make_app(history)))
+    expect(page.locator(".message .content")).to_have_text(HOSTILE)
+    expect(page.locator("#content h2")).to_have_text(HOSTILE)
+    assert page.title() == "AIVO chat console"
+    assert page.locator("img").count() == 0
+    blocked = "() => { try { document.body.innerHTML = '<p>x'; return false } catch (e) { return e.name } }"
+    assert page.evaluate(blocked) == "TypeError"
+
+
+def test_privacy_requests_are_shown_with_their_audit(page: Page, serve: Serve) -> None:
+    """State, steps, who asked, what was done, and the receipt."""
+    desk, log = Desk([ReceiptJob()]), PrivacyLog()
+    log.ask("ExportLearnerData", reason="access")
+
+    async def work() -> None:
+        await desk.take(log.records)
+        await desk.run()
+
+    finished(work())
+    address = serve(make_app(conversation(1), requests=desk.kept))
+    page.goto(f"{address}/console#token={OFFICER}&learner=learner-1&privacy=")
+    card = page.locator("article", has_text=uid(4, 1))
+    expect(card.locator(".state")).to_have_text("completed")
+    expect(card.get_by_role("list", name="What was done")).to_contain_text("requested · access · by officer-1")
+    card.get_by_text("Signed receipt").click()
+    expect(card.locator("pre")).to_contain_text('"messages": 3')
+
+
+def test_a_token_is_pasted_and_forgotten(page: Page, serve: Serve) -> None:
+    """By keyboard alone; afterwards nothing of it is kept."""
+    Streams(page, [RESYNC])
+    page.goto(f"{serve(make_app(conversation(1)))}/console")
+    expect(page.get_by_label("Token")).to_be_focused()
+    page.keyboard.insert_text(TEACHER)
+    page.keyboard.press("Enter")
+    expect(page.locator("#threads")).to_contain_text("Fractions")
+    expect(page.locator("#who")).to_have_text("teacher-1 · teacher · tenant-1")
+    page.get_by_role("button", name="Forget token").press("Enter")
+    expect(page.get_by_label("Token")).to_be_focused()
+    assert page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, document.cookie])") == '[{},{},""]'
+
+
+def test_a_token_that_does_not_count_is_said(page: Page, serve: Serve) -> None:
+    """The service's own word is read out, and the door is there again."""
+    page.goto(f"{serve(make_app(conversation(1)))}/console#token=nonsense&learner=learner-1")
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    expect(page.get_by_label("Token")).to_be_visible()
