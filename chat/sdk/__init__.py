@@ -1,4 +1,4 @@
-"""A small client: commands to Kafka, and what became of them.
+"""A small client: commands to Kafka, what became of them, and what happened.
 
     from chat.sdk import Producer
 
@@ -8,13 +8,31 @@
         print(sent.outcome(timeout=30))
 
 `AsyncProducer` is the same for asyncio: `sent = await chat.send({...})`, `await sent.outcome()`. To send the same
-command again, with the same `command_id`, is always safe. With `seal_to=CommandKey.from_jwk(...)` commands are sealed
-before they leave: see `docs/sealed-commands.md`.
+command again, with the same `command_id`, is always safe; `deliver` does so by itself. With
+`seal_to=CommandKey.from_jwk(...)` commands are sealed before they leave: see `docs/sealed-commands.md`.
+`EventConsumer` and `AsyncEventConsumer` read what happened: see `docs/sdk.md`.
 """
 
 from chat.privacy.sealed_command import CommandKey
+from chat.sdk.async_consumer import AsyncEventConsumer
 from chat.sdk.async_producer import AsyncProducer, AsyncSent
+from chat.sdk.change import Change, Entity, Event, Forgotten
+from chat.sdk.consumer import EventConsumer
 from chat.sdk.outcome import Outcome, OutcomeKind
 from chat.sdk.producer import Producer, Sent
 
-__all__ = ["AsyncProducer", "AsyncSent", "CommandKey", "Outcome", "OutcomeKind", "Producer", "Sent"]
+__all__ = [
+    "AsyncEventConsumer",
+    "AsyncProducer",
+    "AsyncSent",
+    "Change",
+    "CommandKey",
+    "Entity",
+    "Event",
+    "EventConsumer",
+    "Forgotten",
+    "Outcome",
+    "OutcomeKind",
+    "Producer",
+    "Sent",
+]
