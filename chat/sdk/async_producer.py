@@ -60,6 +60,18 @@ class AsyncProducer:
             pending = await asyncio.to_thread(self._client.send, record, wanted)
         return AsyncSent(record.command, pending)
 
+    async def deliver(
+        self, command: Mapping[str, Any], *, token: str = "", attempts: int = 3, seconds: float = SECONDS
+    ) -> Outcome:
+        """As `Producer.deliver`."""
+        sent = await self.send(command, token=token)
+        for _ in range(attempts - 1):
+            try:
+                return await sent.outcome(seconds)
+            except OutcomeTimeout:
+                sent = await self.send(sent.command, token=token)
+        return await sent.outcome(seconds)
+
     async def flush(self, seconds: float = SECONDS) -> None:
         """As `Producer.flush`."""
         await asyncio.to_thread(self._client.flush, seconds)

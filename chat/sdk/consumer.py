@@ -18,7 +18,7 @@ class EventConsumer:
     A change counts as handled when the next one is asked for, and only then may its offset be committed: what was
     being handled when the process ended, or when an error left the loop, comes again. Each event comes once, as far as
     this process remembers (100,000 events); in another process it may come again, with the same `event_id`.
-    `opener` opens sealed content: see `chat.sdk.sealed_events.OpenSealedEvents`.
+    `opener` opens sealed content; that of `chat.sdk.sealed_events` is for `AsyncEventConsumer`.
     """
 
     def __init__(self, group: str, settings: Settings | None = None, *, opener: Opener | None = None) -> None:

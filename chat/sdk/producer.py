@@ -70,6 +70,22 @@ class Producer:
         pending = self._client.send(record, headers(token or self._token, correlation_id, traceparent))
         return Sent(record.command, pending)
 
+    def deliver(
+        self, command: Mapping[str, Any], *, token: str = "", attempts: int = 3, timeout: float = SECONDS
+    ) -> Outcome:
+        """Sends a command, again with the same ids where it has no outcome within `timeout` seconds; its outcome.
+
+        Outcomes of later attempts speak for earlier ones: `duplicate` succeeded. Raises as `send` and `Sent.outcome`;
+        after the last attempt `OutcomeTimeout`. An attempt is behind whatever was sent before it.
+        """
+        sent = self.send(command, token=token)
+        for _ in range(attempts - 1):
+            try:
+                return sent.outcome(timeout)
+            except OutcomeTimeout:
+                sent = self.send(sent.command, token=token)
+        return sent.outcome(timeout)
+
     def flush(self, timeout: float = SECONDS) -> None:
         """Returns when Kafka has said its word on every command so far. Raises `BrokerUnavailable`."""
         self._client.flush(timeout)
