@@ -22,8 +22,8 @@ TENANT = "tenant-1"
 LEARNER = "learner-1"
 WHOSE = {"tenant_id": TENANT, "learner_id": LEARNER}
 EXAMPLE = ROOT / "docs" / "examples" / "follow_events.py"
-IDLE = 6.0
-"""A new member of a group gets its partitions after three seconds."""
+IDLE = 3.0
+"""Longer than a new member of a group waits for its partitions."""
 
 TOLD = ["CHAT_THREAD_CREATED", "CHAT_MESSAGE_CREATED", "CHAT_MESSAGE_CREATED", "CHAT_THREAD_DELETED", None, None]
 """What comes of the conversation below: two messages, forgotten when their thread was deleted."""
