@@ -30,12 +30,12 @@ def service_version() -> str:
 
 
 def features(settings: Settings) -> dict[str, bool]:
-    """What is on. A switch for what the service cannot do yet is off, whatever it is set to."""
+    """What is on."""
     return {
         "rate_limiting": settings.enable_rate_limiting,
         "message_retention": True,
         "automatic_cleanup": settings.automatic_cleanup,
-        "privacy": False,
+        "privacy": settings.privacy_enabled,
         "privacy_export": settings.privacy_enabled,
         "message_encryption": settings.message_encryption,
         "content_moderation": settings.content_moderation,

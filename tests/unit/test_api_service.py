@@ -71,7 +71,7 @@ async def test_the_service_names_itself_and_its_features(client: ApiClient) -> N
     assert found["service"] == "aivo-chat"
     assert found["features"]["rate_limiting"] is False
     assert found["features"]["message_encryption"] is True
-    assert found["features"]["privacy"] is False
+    assert found["features"]["privacy"] is True
     assert found["features"]["privacy_export"] is True
 
 
