@@ -164,12 +164,7 @@ def test_no_file_has_a_word_of_the_erased(
         worker = start_worker(here.settings, program=(WORKER,)).until_ready()
         live(here, "canary", CANARY)
         live(here, "sparrow", SPARROW)
-        here.tool("flush")
-        before = here.verify("canary", "--text", CANARY, *everywhere(here))
-        assert before.status == 1
-        assert set(places(before, "words")) >= {
-            "chat.commands", "chat.events", "chat.dead-letter", "Data.db", "exports"
-        }, before.out  # fmt: skip
+        before = found_everywhere(here)
         assert places(before, "key")["Data.db"] > 0
         here.tool("snapshot", "-t", "before")
         shutil.copytree(here.settings.kek_folder, tmp_path / "keys-before")
@@ -184,6 +179,40 @@ def test_no_file_has_a_word_of_the_erased(
         assert places(brought, "words")["Data.db"] > 0
         assert CANARY not in worker.log.read_text()
         assert here.verify("canary", "--path", str(worker.log)).status == 0
+
+
+@pytest.mark.soak
+def test_without_encryption_words_go_with_their_bytes(
+    own_servers: EmbeddedServers, jmx: int, tmp_path: Path, start_worker: StartWorker
+) -> None:
+    """Nothing but compaction, retention and the commit log's end makes them unreadable then, and they do."""
+    with estate(own_servers, jmx, tmp_path, message_encryption=False) as here:
+        worker = start_worker(here.settings, program=(WORKER,)).until_ready()
+        live(here, "canary", CANARY)
+        live(here, "sparrow", SPARROW)
+        assert places(found_everywhere(here), "words")["CommitLog"] > 0
+        asked = here.house.ask("delete", "canary")
+        assert here.house.until_final(asked["request_id"])["state"] == "completed"
+        here.tool("flush")
+        here.tool("garbagecollect")
+        (node,) = here.servers.cassandra
+        here.tool("drain")
+        node.stop()
+        node.start()
+        gone = until_gone(here, "sparrow")
+        assert gone.status == 0, gone.out + gone.err
+        assert "NOT FOUND" not in gone.err
+        assert CANARY not in worker.log.read_text()
+
+
+def found_everywhere(here: Estate) -> Ended:
+    """What is found of the one that is to be erased: words in each kind of file that is flushed."""
+    here.tool("flush")
+    before = here.verify("canary", "--text", CANARY, *everywhere(here))
+    assert before.status == 1
+    wanted = {"chat.commands", "chat.events", "chat.dead-letter", "Data.db", "exports"}
+    assert set(places(before, "words")) >= wanted, before.out
+    return before
 
 
 def erase(here: Estate, learner: str) -> None:
