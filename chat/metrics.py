@@ -16,6 +16,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from chat.topic_specs import Topic
+
 # Each counter and histogram would have a second series that only tells when it began.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -145,6 +147,9 @@ for _error in ("NoHostAvailable", "OperationTimedOut", "ReadTimeout", "Unavailab
     CASSANDRA_ERRORS.labels(_error)
 for _outcome in ("done", "failed"):
     KEY_FETCHES.labels(_outcome)
+for _topic in Topic:
+    HEARTBEATS.labels(_topic)
+STREAMS_ENDED.labels("left")
 
 
 class Described(NamedTuple):

@@ -7,6 +7,7 @@ then reads the tables has all that was before. While Kafka is away the consumer 
 import asyncio
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -136,19 +137,16 @@ class Follower:
         if self._consumer is None:
             self._open()
         if self._suspect:
-            self._count()
+            _count(self._consumer)
             self._suspect = False
 
     def _open(self) -> None:
         consumer = Consumer(librdkafka(self._settings) | CONSUMER | {"error_cb": self._hear})
+        with ExitStack() as unless_counted:
+            unless_counted.callback(consumer.close)
+            self._partitions = _count(consumer)
+            unless_counted.pop_all()
         self._consumer = consumer
-        self._partitions = self._count()
-
-    def _count(self) -> int:
-        found = self._consumer.list_topics(str(Topic.EVENTS), timeout=PATIENCE_SECONDS).topics[Topic.EVENTS]
-        if found.error is not None or not found.partitions:
-            raise TopicMismatch(f"{Topic.EVENTS} is missing: run `chat topics apply`")
-        return len(found.partitions)
 
     def _follow(self, learners: frozenset[Learner]) -> set[Learner]:
         """Those of the learners whose events are heard from now on and were not before."""
@@ -202,6 +200,14 @@ class Follower:
 
     def _hear(self, _error: KafkaError) -> None:
         self._suspect = True
+
+
+def _count(consumer: Consumer) -> int:
+    """How many partitions the events have."""
+    found = consumer.list_topics(str(Topic.EVENTS), timeout=PATIENCE_SECONDS).topics[Topic.EVENTS]
+    if found.error is not None or not found.partitions:
+        raise TopicMismatch(f"{Topic.EVENTS} is missing: run `chat topics apply`")
+    return len(found.partitions)
 
 
 def _record(message: Message) -> Record:

@@ -21,8 +21,8 @@ class KeyEncryption(Protocol):
     what they must be.
     """
 
-    async def new_epoch(self) -> str:
-        """Makes the key of another epoch; its name."""
+    async def new_epoch(self, prefix: str = "") -> str:
+        """Makes the key of another epoch; its name, which begins with `prefix`."""
         ...
 
     async def has(self, epoch: str) -> bool:

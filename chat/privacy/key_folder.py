@@ -38,9 +38,9 @@ class KeyFolder:
         """Makes the folder where it is not there: never for production, where somebody has to decide where it lies."""
         folder.mkdir(mode=OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
 
-    async def new_epoch(self) -> str:
+    async def new_epoch(self, prefix: str = "") -> str:
         self._require_private_folder()
-        epoch = epoch_name()
+        epoch = f"{prefix}{epoch_name()}"
         descriptor = os.open(self._file(epoch), os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))

@@ -32,8 +32,8 @@ class VaultTransit:
             self._session.headers["X-Vault-Namespace"] = settings.vault_namespace
         self._session.verify = str(settings.vault_cacert) if settings.vault_cacert else True
 
-    async def new_epoch(self) -> str:
-        epoch = epoch_name()
+    async def new_epoch(self, prefix: str = "") -> str:
+        epoch = f"{prefix}{epoch_name()}"
         await self._done("POST", f"keys/{PREFIX}{epoch}", {"type": "aes256-gcm96"})
         return epoch
 

@@ -124,7 +124,7 @@ class SealingKeys:
             await self.connection.execute(_GONE, (self.purpose.value, kept.name, KeyState.DESTROYED))
 
     async def _wrap(self, name: str, key: bytes) -> tuple[str, bytes]:
-        epoch = await self.keys.new_epoch()
+        epoch = await self.keys.new_epoch(f"{self.purpose}-")
         return epoch, await self.keys.wrap(epoch, key, self._bound(name))
 
     def _bound(self, name: str) -> str:

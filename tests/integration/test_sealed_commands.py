@@ -92,7 +92,7 @@ def test_sealed_commands_leave_no_word_in_the_command_log(chat: ChatProgram, hou
     request: dict[str, object] = {"type": "ExportLearnerData", "reason": "access"}
     asked = chat.run("send", "--wait", "--seal", "key", *officer, stdin=lines(request))
     assert [line["outcome"] for line in asked.lines] == ["applied"]
-    assert (destroyed(house, 37), len(destroyed(house, 39)), destroyed(house, 39)) == ([], 1, [])
+    assert (destroyed(house, 31), len(destroyed(house, 32)), destroyed(house, 32)) == ([], 1, [])
 
 
 def test_what_can_be_read_by_now_is_replayed_once(chat: ChatProgram, house: Settings) -> None:

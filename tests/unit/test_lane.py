@@ -40,7 +40,9 @@ class Ends:
 
 
 def _chunk(first: int, count: int) -> Chunk:
-    return Chunk(PARTITION, [SimpleNamespace(offset=first + number) for number in range(count)])
+    return Chunk(
+        PARTITION, [SimpleNamespace(offset=first + number, key=b"tenant-1/learner-1") for number in range(count)]
+    )
 
 
 async def _sent(way: SlowWay, sizes: list[int]) -> list[int]:
