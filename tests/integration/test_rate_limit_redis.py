@@ -127,8 +127,11 @@ async def test_an_outage_is_told_once(redis: ValkeyServer, monkeypatch: pytest.M
     assert [one["event"] for one in logs] == ["rate_limit_off", "rate_limit_on"] * 2
 
 
-async def test_many_at_once_are_let_in_as_often_as_one_by_one(redis: ValkeyServer) -> None:
+async def test_many_at_once_are_let_in_as_often_as_one_by_one(
+    redis: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of fifty requests at the same moment, over two processes' counts, exactly the limit is let in."""
+    monkeypatch.setattr("api.request_count.PATIENCE_SECONDS", 10.0)  # a busy machine is not what is tested
     counts = [RequestCount(20, storage_at(redis.connection_url)) for _ in range(2)]
     taken = await asyncio.gather(*(counts[number % 2].take("192.0.2.1") for number in range(50)))
     assert sum(one is not None and one.admitted for one in taken) == 20
