@@ -41,7 +41,8 @@ class Ends:
 
 def _chunk(first: int, count: int) -> Chunk:
     return Chunk(
-        PARTITION, [SimpleNamespace(offset=first + number, key=b"tenant-1/learner-1") for number in range(count)]
+        PARTITION,
+        [SimpleNamespace(offset=first + number, key=b"tenant-1/learner-1", value=b"") for number in range(count)],
     )
 
 
