@@ -52,6 +52,7 @@ def limited(redis: ValkeyServer, requests: int = 3) -> Settings:
         api_port=free_port(),
         kafka_bootstrap_servers=("127.0.0.1:1",),
         cassandra_port=1,
+        privacy_enabled=False,  # no key of its own has to be there
     )
 
 
