@@ -11,10 +11,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.privacy.durable import sync, write_new
 from chat.privacy.envelope import KEY_BYTES, NONCE_BYTES, bound
 from chat.privacy.kek import epoch_name
 
-OWNER_ONLY = 0o600
 OWNER_ONLY_FOLDER = 0o700
 OTHERS = 0o077
 HELD_SECONDS = 60.0
@@ -41,12 +41,8 @@ class KeyFolder:
     async def new_epoch(self, prefix: str = "") -> str:
         self._require_private_folder()
         epoch = f"{prefix}{epoch_name()}"
-        descriptor = os.open(self._file(epoch), os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(descriptor)
-        self._sync_folder()
+        write_new(self._file(epoch), secrets.token_bytes(KEY_BYTES))
+        sync(self._folder)
         return epoch
 
     async def has(self, epoch: str) -> bool:
@@ -75,7 +71,7 @@ class KeyFolder:
             open_file.flush()
             os.fsync(open_file.fileno())
         file.unlink()
-        self._sync_folder()
+        sync(self._folder)
 
     def _cipher(self, epoch: str) -> AESGCM:
         held = self._held.get(epoch)
@@ -109,13 +105,6 @@ class KeyFolder:
 
     def _file(self, epoch: str) -> Path:
         return self._folder / f"{epoch}.key"
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:

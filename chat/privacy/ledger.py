@@ -7,15 +7,14 @@ put together.
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from chat.errors import LedgerUnavailable
+from chat.privacy.durable import sync, write_new
 
-FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 _PART = ".part"
 
@@ -48,9 +47,9 @@ class LedgerFolder:
         try:
             if self._made:
                 self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            _write(part, document.encode())
+            write_new(part, document.encode())
             part.replace(path)
-            _sync(self._folder)
+            sync(self._folder)
         except OSError as error:
             raise LedgerUnavailable(f"ERASURE_LEDGER: {self._folder}: {error.strerror}") from error
 
@@ -62,19 +61,3 @@ class LedgerFolder:
                     yield path.read_text(encoding="utf-8")
         except OSError as error:
             raise LedgerUnavailable(f"{self._folder}: {error.strerror}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

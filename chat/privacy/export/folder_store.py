@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from chat.errors import BundleStoreFull, BundleStoreRefused, BundleStoreUnavailable
+from chat.privacy.durable import sync, write_new
 from chat.privacy.export.store import KEY, Kept
 
 FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 UNFINISHED = ".part"
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -51,13 +51,13 @@ class FolderStore:
         with _typed():
             _make_folders(self._folder, folder, target.parent)
             try:
-                _write(part, content)
+                write_new(part, content)
                 os.link(part, target)  # unlike a rename it replaces nothing
             except FileExistsError:
                 return False
             finally:
                 part.unlink(missing_ok=True)
-            _sync(target.parent)
+            sync(target.parent)
         return True
 
     def _get(self, bundle: str, name: str, limit: int | None) -> bytes | None:
@@ -76,11 +76,11 @@ class FolderStore:
             if target.read_bytes() != before:
                 return False
             try:
-                _write(part, after)
+                write_new(part, after)
                 part.replace(target)
             finally:
                 part.unlink(missing_ok=True)
-            _sync(target.parent)
+            sync(target.parent)
             return True
         return False
 
@@ -89,9 +89,9 @@ class FolderStore:
         with _typed(), contextlib.suppress(FileNotFoundError):
             with _locked(folder):
                 (folder / KEY).unlink(missing_ok=True)
-            _sync(folder)
+            sync(folder)
             shutil.rmtree(folder)
-            _sync(self._folder)
+            sync(self._folder)
 
     def _bundles(self) -> list[Kept]:
         with _typed(), contextlib.suppress(FileNotFoundError):
@@ -104,7 +104,7 @@ def _make_folders(*folders: Path) -> None:
     for folder in folders:
         if not folder.is_dir():
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            _sync(folder.parent)
+            sync(folder.parent)
 
 
 def _part_of(target: Path) -> Path:
@@ -118,22 +118,6 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
