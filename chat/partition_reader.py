@@ -1,4 +1,4 @@
-"""Reads one partition of a topic from an offset to where it ends now, outside of any group."""
+"""Reads one partition of a topic from an offset to where it ended when one began, outside of any group."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -29,12 +29,9 @@ def end_of(settings: Settings, place: Place) -> int:
     """The offset that the next record will have. Blocks; raises `BrokerUnavailable` or `BrokerRefused`."""
     consumer = Consumer(librdkafka(settings) | _CONFIG)
     try:
-        _, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=SECONDS)
-    except KafkaException as error:
-        raise typed(error.args[0]) from error
+        return _end(consumer, place)
     finally:
         consumer.close()
-    return int(end)
 
 
 def last(settings: Settings, place: Place) -> Kept | None:
@@ -45,27 +42,45 @@ def last(settings: Settings, place: Place) -> Kept | None:
 
 
 def read(settings: Settings, place: Place, first: int = 0) -> Iterator[list[Kept]]:
-    """Batch by batch, what is in a partition from `first` on. Blocks; raises as `end_of` does.
+    """Batch by batch, what a partition holds from `first` on. Blocks; raises as `end_of` does.
 
-    What waits for a broker that is away waits for ever.
+    What is written meanwhile is left out: the end of a partition that is always written to is never come to. A broker
+    that goes away meanwhile is waited for.
     """
     consumer = Consumer(librdkafka(settings) | _CONFIG | {"auto.offset.reset": "earliest"})
-    consumer.assign([TopicPartition(*place, first)])
     try:
-        ended = False
+        end = _end(consumer, place)
+        consumer.assign([TopicPartition(*place, first)])
+        ended = first >= end
         while not ended:
-            batch = []
-            for message in _next(consumer):
-                error = message.error()
-                if error is None:
-                    batch.append(_kept(message))
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                    ended = True
-                elif not isinstance(fault := typed(error), Transient):
-                    raise fault
+            batch, ended = _sorted(_next(consumer), end)
             yield batch
     finally:
         consumer.close()
+
+
+def _end(consumer: Consumer, place: Place) -> int:
+    try:
+        _, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=SECONDS)
+    except KafkaException as error:
+        raise typed(error.args[0]) from error
+    return int(end)
+
+
+def _sorted(messages: list[Message], end: int) -> tuple[list[Kept], bool]:
+    """The records before `end`, and whether there are no more; the last may be one that nobody is given."""
+    batch, ended = [], False
+    for message in messages:
+        error = message.error()
+        if error is None:
+            ended |= message.offset() + 1 >= end
+            if message.offset() < end:
+                batch.append(_kept(message))
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            ended = True
+        elif not isinstance(fault := typed(error), Transient):
+            raise fault
+    return batch, ended
 
 
 def _next(consumer: Consumer) -> list[Message]:

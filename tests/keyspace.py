@@ -13,8 +13,8 @@ from tests.records import settings_for_tests
 
 
 @contextmanager
-def keyspace(servers: Addresses, **changes: object) -> Iterator[Settings]:
-    """Settings of a keyspace that is dropped at the end; no topics are made."""
+def keyspace(servers: Addresses, *, dropped: bool = True, **changes: object) -> Iterator[Settings]:
+    """Settings of a keyspace that is dropped at the end, unless told otherwise; no topics are made."""
     settings = settings_for_tests(
         kafka_bootstrap_servers=(str(servers.kafka),),
         cassandra_contact_points=servers.cassandra,
@@ -24,7 +24,8 @@ def keyspace(servers: Addresses, **changes: object) -> Iterator[Settings]:
     )
     asyncio.run(migrate(settings))
     yield settings
-    asyncio.run(_drop(settings))
+    if dropped:
+        asyncio.run(_drop(settings))
 
 
 async def _drop(settings: Settings) -> None:

@@ -89,7 +89,8 @@ async def test_ten_thousand_messages(house: Settings, tmp_path: Path) -> None:
 def test_a_million_messages(servers: Addresses, tmp_path: Path) -> None:
     """The same bound, and at least half as fast as reading the rows and doing nothing with them."""
     load = Load(threads=1_000, messages=1_000)
-    with keyspace(servers) as settings:
+    # Cassandra 5.0.8 may end itself when a table goes whose commit log is being reclaimed ("Unknown CF").
+    with keyspace(servers, dropped=False) as settings:
         asyncio.run(write(settings, load))
         cost = _measured(settings, load, tmp_path)
     asyncio.run(_verify(tmp_path, load))

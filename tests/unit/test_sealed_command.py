@@ -1,12 +1,13 @@
 """Commands sealed to the service's public key, and sealed dead letters."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.errors import BadInput, SealBroken
+from chat.errors import BadInput, KeyStoreUnavailable, SealBroken
 from chat.privacy.sealed_command import CommandKey, CommandOpener, is_sealed, key_id_of, new_private_key
 from chat.privacy.sealed_letter import Content, LetterKey
 from chat.storage.command_keys import Opener
@@ -98,6 +99,26 @@ def test_what_no_key_opens_says_why(opener: Opener | None, said: bytes) -> None:
     headers = dict(world.publisher.records("chat.dead-letter")[0].headers)
     assert headers["x-error-code"] == b"undecodable"
     assert said in (headers["x-error-detail"] or b"")
+
+
+def test_a_key_store_that_is_away_is_no_outcome() -> None:
+    """The command waits for it, nothing said meanwhile, and is applied when the store is back."""
+    world, log = _house(Opener(OPENER, None))
+    found, said, away = world.find_command_keys, [], [KeyStoreUnavailable("away")] * 2
+
+    async def find(ids: Collection[bytes]) -> Mapping[bytes, Opener]:
+        said.append(len(world.events()) + len(world.publisher.records("chat.dead-letter")))
+        if away:
+            raise away.pop()
+        return await found(ids)
+
+    world.find_command_keys = find
+    plain = log.send("CreateThread", command_id=uid(3, 1), thread_id=THREAD, title="a")
+    log.records.clear()
+    log.append(KEY.seal(plain.value or b"", TOPIC, HOME), HOME, plain.partition, plain.headers)
+    world.run(log.records)
+    assert said == [0, 0, 0]
+    assert [one.type for one in world.events()] == ["CHAT_THREAD_CREATED"]
 
 
 def _house(opener: Opener | None) -> tuple[World, Log]:
