@@ -124,6 +124,32 @@ class SealBroken(Permanent):
     """A sealed command or dead letter that no key of the service opens; the text says why and names no content."""
 
 
+# Schema registry
+
+
+class RegistryUnavailable(Transient):
+    """The schema registry does not answer, or not as one."""
+
+
+class RegistryRefused(RegistryUnavailable):
+    """The schema registry understood and said no: wrong credentials, a right that is lacking.
+
+    Somebody has to mend that; until then it is as good as away.
+    """
+
+
+class SchemaNotRegistered(Permanent):
+    """The schema registry lacks a schema that the service writes, or does not take it. The text names its subject."""
+
+    exit_code = 78
+
+
+class RegistryMadeAnew(Permanent):
+    """The schema registry gives an id to another schema than before: records cannot be told apart by it."""
+
+    exit_code = 72
+
+
 # Moderation
 
 

@@ -30,7 +30,14 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-FILES = ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "vault_cacert", "moderation_file")
+FILES = (
+    "kafka_ssl_cafile",
+    "kafka_ssl_certfile",
+    "kafka_ssl_keyfile",
+    "vault_cacert",
+    "schema_registry_cafile",
+    "moderation_file",
+)
 """Those that need not be named; an empty value names none."""
 
 
@@ -138,7 +145,20 @@ class Settings(BaseSettings):
     dead_letter_content: Literal["plain", "sealed"] = Field(
         "plain", description="dead letters; sealed: under a key of the day, destroyed after their retention"
     )
-    event_format: Literal["avro", "json"] = Field("avro", description="of events and refusals")
+    event_format: Literal["avro", "json", "confluent"] = Field(
+        "avro", description="of events and refusals; confluent: Avro in the framing of SCHEMA_REGISTRY_URL"
+    )
+    schema_registry_url: str = Field(
+        "",
+        pattern=r"^(https?://[^@]+)?$",
+        description="set: commands in Confluent's framing are read by this registry; see docs/schema-registry.md",
+    )
+    schema_registry_username: str = Field("", description="unset: no authentication")
+    schema_registry_password: str = Field("", repr=False, description="with SCHEMA_REGISTRY_USERNAME")
+    schema_registry_cafile: Path | None = Field(None, description="PEM file of the authorities that signed it")
+    schema_registration: Literal["register", "lookup"] = Field(
+        "register", description="what a worker does at start with EVENT_FORMAT=confluent; lookup: they must be there"
+    )
     cloud_events: bool = Field(default=False, description="CloudEvents' headers on events, beside what they are")
     command_trim_seconds: int = Field(
         3_600,
@@ -217,6 +237,12 @@ class Settings(BaseSettings):
     def _sealed_events(self) -> Self:
         if self.event_content == "sealed" and not self.message_encryption:
             raise ValueError("EVENT_CONTENT: can be `sealed` with MESSAGE_ENCRYPTION=true only")
+        return self
+
+    @model_validator(mode="after")
+    def _framed_events(self) -> Self:
+        if self.event_format == "confluent" and not self.schema_registry_url:
+            raise ValueError("SCHEMA_REGISTRY_URL: must be set with EVENT_FORMAT=confluent")
         return self
 
     @model_validator(mode="after")

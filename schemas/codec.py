@@ -4,17 +4,17 @@
 version's record comes out as the newest version has it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from schemas import avro_form, json_form
+from schemas import avro_form, confluent, json_form
 from schemas.errors import EncodeError, Fault, Unreadable
 from schemas.registry import MARKER, PUBLISHED, Registry, Version
 
 
 class Format(StrEnum):
-    """How a value is written: the two words of the setting EVENT_FORMAT."""
+    """How a value is written: two of the words of the setting EVENT_FORMAT; the third frames Avro's otherwise."""
 
     AVRO = "avro"
     JSON = "json"
@@ -31,9 +31,14 @@ class Record(NamedTuple):
     fields: dict[str, Any]
 
 
-def decode(value: bytes | None, registry: Registry = PUBLISHED) -> Record:
-    """The record of any known type in a Kafka value. Raises Unreadable or InvalidRecord."""
-    return _decode(value, registry, registry.newest)
+def decode(
+    value: bytes | None, registry: Registry = PUBLISHED, *, headers: Iterable[tuple[str, bytes | None]] = ()
+) -> Record:
+    """The record of any known type in a Kafka value. Raises Unreadable or InvalidRecord.
+
+    With the Kafka record's `headers`, what this service wrote in Confluent's framing can be read too.
+    """
+    return _decode(confluent.plain(value, headers), registry, registry.newest)
 
 
 def decode_command(value: bytes | None, registry: Registry = PUBLISHED) -> Record:

@@ -1,6 +1,6 @@
 """Builds everything a worker is made of."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +20,7 @@ from chat.privacy.ledger import LedgerFolder
 from chat.privacy.receipt import SECRET as RECEIPT_SECRET
 from chat.privacy.receipt import ReceiptKey
 from chat.privacy.subject import SECRET, Subjects
+from chat.schema_registry import SchemaRegistry, event_ids
 from chat.settings import Environment, Settings
 from chat.storage import migrate
 from chat.storage.cassandra_erasure import CassandraLifeRows
@@ -32,6 +33,7 @@ from chat.storage.letter_keys import LetterKeys
 from chat.storage.lives import Lives
 from chat.storage.moderation_versions import hold
 from chat.storage.receipts import CassandraHolds, CassandraReceipts
+from chat.storage.schema_ids import SchemaIdRows, SchemaIds
 from chat.storage.sealing_end import sealing_keys
 from chat.storage.sealing_keys import Purpose
 from chat.storage.session import Connection
@@ -48,6 +50,7 @@ from streams.event_log import EventLog
 from streams.expire import Expiry
 from streams.exports import bundles_end, export_job
 from streams.fence import Fences
+from streams.framing import Framing
 from streams.heartbeat import Heartbeats
 from streams.intake import Intake, LifeOf
 from streams.internal import SECRET as SEAL_SECRET
@@ -68,19 +71,24 @@ from streams.way import Way
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A worker's way to Cassandra, what the topics are, and who judges tokens."""
+    """A worker's way to Cassandra, what the topics are, and who judges tokens.
+
+    `schema_ids` are a schema registry's, by our records' names, where events go out in Confluent's framing.
+    """
 
     connection: Connection
     epoch: int
     privacy_epoch: int
     partitions: int
     verifier: TokenVerifier
+    schema_ids: Mapping[str, int] | None
 
 
 async def reach(settings: Settings, waiting: Waiting) -> Servers:
     """Connects and checks tables and topics, however long the servers are away.
 
-    Raises `SchemaMismatch`, `TopicMismatch` or `TopicMadeAnew` where they are not what this program needs.
+    Raises `SchemaMismatch`, `TopicMismatch`, `TopicMadeAnew` or `SchemaNotRegistered` where they are not what this
+    program needs.
     """
     connection = await waiting.until_served(lambda: Connection.open(settings))
     await waiting.until_served(lambda: migrate.check(connection))
@@ -88,7 +96,9 @@ async def reach(settings: Settings, waiting: Waiting) -> Servers:
     commands = known[topics.Topic.COMMANDS]
     privacy = known[topics.Topic.PRIVACY_COMMANDS]
     verifier = TokenVerifier(settings, SharedKeyring(connection))
-    return Servers(connection, commands.epoch, privacy.epoch, commands.partitions, verifier)
+    framed = settings.event_format == "confluent"
+    schema_ids = await waiting.until_served(lambda: event_ids(settings)) if framed else None
+    return Servers(connection, commands.epoch, privacy.epoch, commands.partitions, verifier, schema_ids)
 
 
 MakeJobs = Callable[[Settings, Servers, Waiting, Emitter], Awaitable[Jobs]]
@@ -244,9 +254,14 @@ def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:
 
 def _emitter(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Emitter:
     publisher = Publisher(lambda: app.producer, waiting)
-    form = schemas.Format(settings.event_format)
-    letters = _letters(settings, servers, waiting)
-    return Emitter(publisher, form, servers.partitions, letters=letters, cloud_events=settings.cloud_events)
+    return Emitter(
+        publisher,
+        schemas.Format.JSON if settings.event_format == "json" else schemas.Format.AVRO,
+        servers.partitions,
+        letters=_letters(settings, servers, waiting),
+        cloud_events=settings.cloud_events,
+        schema_ids=servers.schema_ids,
+    )
 
 
 def _letters(settings: Settings, servers: Servers, waiting: Waiting) -> Letters:
@@ -257,5 +272,12 @@ def _letters(settings: Settings, servers: Servers, waiting: Waiting) -> Letters:
 
 
 def _opening(settings: Settings, servers: Servers, waiting: Waiting) -> Opening:
-    """How sealed commands are opened."""
-    return Opening(CommandKeys(sealing_keys(servers.connection, settings, Purpose.COMMANDS)).find, waiting)
+    """How sealed and framed commands are opened."""
+    keys = CommandKeys(sealing_keys(servers.connection, settings, Purpose.COMMANDS))
+    return Opening(keys.find, waiting, _framing(settings, servers, waiting))
+
+
+def _framing(settings: Settings, servers: Servers, waiting: Waiting) -> Framing | None:
+    if not settings.schema_registry_url:
+        return None
+    return Framing(SchemaIds(SchemaRegistry(settings), SchemaIdRows(servers.connection)).find, waiting)

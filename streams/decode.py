@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import schemas
 from chat.domain.commands import TYPES, Command, FenceLearner
 from chat.domain.privacy_commands import PrivacyCommand
-from streams.opening import Closed, Opened
-from streams.records import DeadLetter, Decoded, Identity, Record
+from streams.records import Closed, DeadLetter, Decoded, Identity, Opened, Record
 
 Types = Mapping[str, type[Command] | type[FenceLearner] | type[PrivacyCommand]]
 """The commands of a topic by their names."""
@@ -19,7 +18,7 @@ def decode(record: Record, value: Opened, types: Types = _OF_THE_LOG) -> Decoded
     be read.
     """
     if isinstance(value, Closed):
-        return DeadLetter(record, "undecodable", value.detail)
+        return DeadLetter(record, value.code, value.detail)
     try:
         decoded = schemas.decode_command(value or b"")
     except schemas.Unreadable as error:

@@ -10,6 +10,7 @@ import schemas
 from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.topic_specs import Topic
+from schemas import confluent
 from streams.cloud_events import attributes
 from streams.content import Content, PlainContent, Said
 from streams.dead_letters import Letters, PlainLetters
@@ -31,13 +32,16 @@ class Destination(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Emitter:
-    """Says what a chunk did. `partitions` is every topic's count."""
+    """Says what a chunk did. `partitions` is every topic's count; with `schema_ids`, ids in a schema registry by types,
+    Avro goes out in Confluent's framing.
+    """
 
     publisher: Publisher
     format: schemas.Format
     partitions: int
     content: Content = PLAIN
     cloud_events: bool = False
+    schema_ids: Mapping[str, int] | None = None
     letters: Letters = PLAIN_LETTERS
 
     async def turn_away(self, work: Work) -> None:
@@ -83,8 +87,8 @@ class Emitter:
 
     def _event(self, record: Record, said: Said) -> Outgoing:
         event = said.event
-        value = schemas.encode(event.type, event.fields, self.format)
-        headers = [*continued(record), *said.headers]
+        value, framing = self._encoded(event.type, event.fields)
+        headers = [*continued(record), *said.headers, *framing]
         if event.flagged:
             headers.append((FLAGGED, b"true"))
         if self.cloud_events:
@@ -94,9 +98,17 @@ class Emitter:
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record
         key = learner_key(identity.tenant_id, identity.learner_id).encode()
-        value = schemas.encode("CommandRejected", _rejected(refusal), self.format)
+        value, framing = self._encoded("CommandRejected", _rejected(refusal))
         destination = Destination(Topic.REJECTIONS, partition_of(key, self.partitions))
-        return destination, Outgoing(key, value, record.timestamp, continued(record))
+        return destination, Outgoing(key, value, record.timestamp, [*continued(record), *framing])
+
+    def _encoded(self, record_type: str, fields: Mapping[str, object]) -> tuple[bytes, Sequence[tuple[str, bytes]]]:
+        """A value, and the headers that belong to its framing."""
+        value = schemas.encode(record_type, fields, self.format)
+        if self.schema_ids is None:
+            return value, ()
+        framed, fingerprint = confluent.framed(value, self.schema_ids[record_type])
+        return framed, [(confluent.HEADER, fingerprint)]
 
 
 def _offset(refusal: Refusal) -> int:

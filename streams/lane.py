@@ -24,9 +24,9 @@ from streams.emit import Emitter
 from streams.fence import Fences
 from streams.lease import Lease
 from streams.memory import Memory
-from streams.opening import Opened, Opening
+from streams.opening import Opening
 from streams.purge import purge, take_back, take_back_late
-from streams.records import Admitted, DeadLetter, Fence, Record, Refusal
+from streams.records import Admitted, DeadLetter, Fence, Opened, Record, Refusal
 from streams.store import store
 from streams.waiting import Waiting
 from streams.way import Way

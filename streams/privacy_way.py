@@ -22,8 +22,8 @@ from streams.emit import Emitter
 from streams.intake import Intake
 from streams.lane import until_known
 from streams.memory import Memory
-from streams.opening import Opened, Opening
-from streams.records import DeadLetter, Decoded, Record, Refusal
+from streams.opening import Opening
+from streams.records import DeadLetter, Decoded, Opened, Record, Refusal
 from streams.waiting import Waiting
 from streams.work import Work
 

@@ -19,6 +19,17 @@ CONTINUED = frozenset({"correlation-id", "traceparent"})
 """Headers of a command that go on to all that it causes."""
 
 
+class Closed(NamedTuple):
+    """A value that cannot be laid open, and why: the dead letter's code and detail."""
+
+    detail: str
+    code: str = "undecodable"
+
+
+Opened = bytes | Closed | None
+"""A record's value to decode."""
+
+
 class Identity(NamedTuple):
     """Whose command it is; what a refusal must be able to say."""
 

@@ -15,6 +15,8 @@ from chat.errors import (
     BundleStoreUnavailable,
     KeyStoreUnavailable,
     KeysUnavailable,
+    RegistryRefused,
+    RegistryUnavailable,
     StorageUnavailable,
     Transient,
 )
@@ -89,6 +91,8 @@ _SERVERS: Mapping[type[Transient], str] = {
     BrokerUnavailable: "kafka",
     KeysUnavailable: "jwks",
     KeyStoreUnavailable: "keys",
+    RegistryRefused: "schema_registry_refused",
+    RegistryUnavailable: "schema_registry",
     BundleStoreRefused: "exports_refused",
     BundleStoreFull: "exports_full",
     BundleStoreUnavailable: "exports",

@@ -3,6 +3,7 @@
 Records that are no thread's or message's are nobody's: read marks, privacy requests, and whatever else there is.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import schemas
@@ -28,6 +29,7 @@ class Record(NamedTuple):
     key: bytes
     value: bytes | None
     timestamp: int
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def address_of(key: bytes) -> Address | None:
@@ -46,7 +48,7 @@ def notice_of(record: Record) -> Notice:
     """
     if record.value is None:
         return Notice(ended=End.LEARNER_ERASED) if record.key.count(b"/") == _OF_THREAD - 1 else _NOTHING
-    event = schemas.decode(record.value)
+    event = schemas.decode(record.value, headers=record.headers)
     data = event.fields.get("data", {})
     match event.type:
         case "CHAT_THREAD_DELETED":

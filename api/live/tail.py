@@ -211,4 +211,4 @@ def _count(consumer: Consumer) -> int:
 
 
 def _record(message: Message) -> Record:
-    return Record(message.key() or b"", message.value(), message.timestamp()[1])
+    return Record(message.key() or b"", message.value(), message.timestamp()[1], message.headers() or ())

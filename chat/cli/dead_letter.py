@@ -17,6 +17,7 @@ from chat.dead_letter import Letter, letters, opened
 from chat.errors import BadInput, SealBroken
 from chat.privacy.sealed_command import is_sealed, key_id_of
 from chat.privacy.sealed_letter import Content
+from chat.schema_registry import SchemaRegistry
 from chat.sdk.client import Client
 from chat.sdk.producer import Sent, headers
 from chat.sdk.record import Identity, Outgoing
@@ -28,6 +29,7 @@ from chat.storage.sealing_end import sealing_keys
 from chat.storage.sealing_keys import Purpose
 from chat.storage.session import Connection
 from chat.topic_specs import Topic
+from schemas.confluent import is_framed, schema_id, unframed
 
 app = typer.Typer(help="What could not be read, and another try.", no_args_is_help=True, **PLAIN)
 
@@ -39,6 +41,7 @@ _SOURCES = frozenset({Topic.COMMANDS, Topic.PRIVACY_COMMANDS})
 class _Keys:
     letters: LetterKeys
     commands: CommandKeys
+    registry: SchemaRegistry | None
 
 
 @app.command(name="list")
@@ -106,18 +109,29 @@ async def _readable(letter: Letter, keys: _Keys) -> tuple[Outgoing, Content]:
     if letter.said["x-source-topic"] not in _SOURCES:
         raise SealBroken("its source is no topic of commands")
     topic = Topic(letter.said["x-source-topic"])
-    identity = _identity(await _plain(letter, content.value, topic, keys.commands))
+    value = await _unsealed(letter, content.value, topic, keys.commands)
+    identity = _identity(await _unframed(value, keys.registry))
     record = Outgoing({"command_id": identity[2]}, topic, letter.key, content.value or b"", identity)
     return record, content
 
 
-async def _plain(letter: Letter, value: bytes | None, topic: Topic, keys: CommandKeys) -> bytes:
+async def _unsealed(letter: Letter, value: bytes | None, topic: Topic, keys: CommandKeys) -> bytes:
     if value is None or not is_sealed(value):
         return value or b""
     opener = (await keys.find([key_id_of(value)])).get(key_id_of(value))
     if opener is None or opener.key is None:
         raise SealBroken("the command is sealed to a key that is not there")
     return opener.key.open(value, topic, letter.key)
+
+
+async def _unframed(value: bytes, registry: SchemaRegistry | None) -> bytes:
+    number = schema_id(value) if registry is not None and is_framed(value) else None
+    if registry is None or number is None:
+        return value
+    of_schema = await registry.fingerprint(number)
+    if of_schema is None:
+        raise schemas.Unreadable("unknown_schema", "the schema registry does not know the id of its framing")
+    return unframed(value, of_schema)
 
 
 def _identity(value: bytes) -> Identity:
@@ -183,6 +197,7 @@ async def _keys(settings: Settings) -> AsyncIterator[_Keys]:
     try:
         await migrate.check(connection)
         of_days = LetterKeys(sealing_keys(connection, settings, Purpose.LETTERS), settings)
-        yield _Keys(of_days, CommandKeys(sealing_keys(connection, settings, Purpose.COMMANDS)))
+        of_commands = CommandKeys(sealing_keys(connection, settings, Purpose.COMMANDS))
+        yield _Keys(of_days, of_commands, SchemaRegistry(settings) if settings.schema_registry_url else None)
     finally:
         await connection.close()

@@ -20,6 +20,7 @@ from chat.domain.partition import learner_key, partition_of
 from chat.errors import TopicMismatch, Transient
 from chat.heartbeat import is_heartbeat
 from chat.kafka import librdkafka
+from chat.sdk.change import Headers
 from chat.settings import Settings
 from chat.topic_specs import Topic
 
@@ -114,17 +115,18 @@ def _shown(message: Message) -> dict[str, Any]:
         "offset": message.offset(),
         "key": None if key is None else key.decode(errors="replace"),
     }
-    headers = {name: value.decode(errors="replace") for name, value in message.headers() or ()}
+    own: Headers = message.headers() or ()
+    headers = {name: value.decode(errors="replace") for name, value in own}
     if FLAGGED in headers:
         record["flagged"] = True
-    return _content(message.value()) | _dead_letter(headers) | {"record": record}
+    return _content(message.value(), own) | _dead_letter(headers) | {"record": record}
 
 
-def _content(value: bytes | None) -> dict[str, Any]:
+def _content(value: bytes | None, headers: Headers) -> dict[str, Any]:
     if value is None:
         return {"tombstone": True}
     try:
-        record = schemas.decode(value)
+        record = schemas.decode(value, headers=headers)
         content: dict[str, Any] = orjson.loads(schemas.encode(*record, schemas.Format.JSON))
     except schemas.CodecError:
         return {"value": base64.b64encode(value).decode()}

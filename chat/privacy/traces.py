@@ -109,7 +109,7 @@ def _in_event(kept: Kept, whose: Searched) -> Found:
 
 def _said(kept: Kept, value: bytes, whose: Searched) -> Found:
     try:
-        event = schemas.decode(value)
+        event = schemas.decode(value, headers=kept.headers)
     except schemas.CodecError:
         return What.WORDS, "a record that cannot be read"
     if event.type.startswith("CHAT_PRIVACY_") or not holds_words(event.fields):

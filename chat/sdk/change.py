@@ -101,7 +101,7 @@ def change(raw: Raw, opened: schemas.Record | None, *, sealed: bool) -> Change |
 
 def unopened(raw: Raw) -> Change | None:
     """The change in a record, without an opener. Raises `schemas.CodecError` where it is of an unknown version."""
-    opened = None if raw.value is None else schemas.decode(raw.value)
+    opened = None if raw.value is None else schemas.decode(raw.value, headers=raw.headers)
     return change(raw, opened, sealed=HEADER in dict(raw.headers))
 
 

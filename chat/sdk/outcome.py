@@ -76,7 +76,7 @@ def verdict(heard: Heard) -> Verdict | None:
 
 
 def _event(heard: Heard) -> Verdict | None:
-    fields = _fields(heard.value)
+    fields = _fields(heard)
     if fields is None or "event_type" not in fields:
         return None
     identity = (fields["tenant_id"], fields["learner_id"], fields["command_id"])
@@ -84,7 +84,7 @@ def _event(heard: Heard) -> Verdict | None:
 
 
 def _refusal(heard: Heard) -> Verdict | None:
-    fields = _fields(heard.value)
+    fields = _fields(heard)
     if fields is None:
         return None
     position = Position(fields["topic"], fields["partition"], fields["offset"])
@@ -101,9 +101,9 @@ def _dead_letter(heard: Heard) -> Verdict | None:
     return Verdict(OutcomeKind.DEAD_LETTER, code, detail, None, position, None)
 
 
-def _fields(value: bytes | None) -> dict[str, Any] | None:
+def _fields(heard: Heard) -> dict[str, Any] | None:
     try:
-        return schemas.decode(value).fields
+        return schemas.decode(heard.value, headers=heard.headers.items()).fields
     except schemas.CodecError:
         return None
 

@@ -54,7 +54,7 @@ class SealedEvents:
         A key is looked up once a minute and learner. Raises `schemas.CodecError` for what is no event, `CellDamaged`
         for one that was tampered with, and `StorageUnavailable` or `KeyStoreUnavailable`; then it may be called again.
         """
-        event, generation = schemas.decode(value), dict(headers or ()).get(HEADER)
+        event, generation = schemas.decode(value, headers=headers or ()), dict(headers or ()).get(HEADER)
         if generation is None:
             return event
         learner = LearnerId(event.fields["tenant_id"], event.fields["learner_id"], int(generation))
