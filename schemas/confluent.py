@@ -13,7 +13,7 @@ from schemas.registry import MARKER
 
 MARK = b"\x00"
 HEADER = "avro-fingerprint"
-"""The record header with CRC-64-AVRO of the writer's schema: 8 bytes, as in the single-object encoding."""
+"""The record header with CRC-64-AVRO of the writer's schema, as `published.json` has it: 16 hexadecimal digits."""
 
 NONE_OF_OURS = bytes(8)
 """Stands for the fingerprint of what is no Avro schema of the kinds that ours are made of."""
@@ -42,15 +42,19 @@ def unframed(value: bytes, of_schema: bytes) -> bytes:
 
 def framed(value: bytes, number: int) -> tuple[bytes, bytes]:
     """The framed value of a single-object encoding, by its schema's id in the registry; and its `HEADER`."""
-    return _HEAD.pack(0, number) + value[_OWN_HEAD:], value[len(MARKER) : _OWN_HEAD]
+    return _HEAD.pack(0, number) + value[_OWN_HEAD:], value[len(MARKER) : _OWN_HEAD][::-1].hex().encode()
 
 
 def plain(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> bytes | None:
     """A record's value without the framing, by the header that is beside it; as it is where there is none."""
     if value is None or not is_framed(value):
         return value
-    of_schema = dict(headers).get(HEADER)
-    return unframed(value, of_schema) if of_schema is not None and len(of_schema) == len(NONE_OF_OURS) else value
+    digits = dict(headers).get(HEADER) or b""
+    try:
+        of_schema = bytes.fromhex(digits.decode("ascii"))[::-1]
+    except ValueError:
+        return value
+    return unframed(value, of_schema) if len(of_schema) == len(NONE_OF_OURS) else value
 
 
 def fingerprint_of(text: str) -> bytes:

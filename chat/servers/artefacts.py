@@ -26,7 +26,7 @@ def fetch(servers: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def lock_file(server: str) -> Path:
-    """Where the coordinates of `server` ("kafka", "cassandra", or the tests' "s3proxy") are locked."""
+    """Where the coordinates of `server` ("kafka", "cassandra", or the tests' "s3proxy" and "apicurio") are locked."""
     return Path(__file__).with_name(f"{server}.lock.toml")
 
 
