@@ -20,7 +20,7 @@ from schemas.confluent import NONE_OF_OURS, fingerprint_of
 
 MAX_BYTES = 1 << 20
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0, sock_connect=2.0)
-_HEADERS = {"accept": "application/vnd.schemaregistry.v1+json, application/json", "accept-encoding": "identity"}
+_ACCEPTED = {"accept": "application/vnd.schemaregistry.v1+json, application/json", "accept-encoding": "identity"}
 
 _LACKS = frozenset({40401, 40402, 40403})
 """The interface's own codes for a subject, version or schema that is not there. A bare 404 is some other server's."""
@@ -44,7 +44,8 @@ class SchemaRegistry:
     def __init__(self, settings: Settings) -> None:
         name, password = settings.schema_registry_username, settings.schema_registry_password
         self._base = settings.schema_registry_url.rstrip("/")
-        self._auth = aiohttp.BasicAuth(name, password, "utf-8") if name else None
+        credentials = {"authorization": aiohttp.encode_basic_auth(name, password, "utf-8")} if name else {}
+        self._headers = _ACCEPTED | credentials
         self._tls = _tls(settings)
 
     async def fingerprint(self, schema_id: int) -> bytes | None:
@@ -83,9 +84,9 @@ class SchemaRegistry:
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> _Answer:
         try:
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT, auth=self._auth, auto_decompress=False) as session,
+                aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._headers, auto_decompress=False) as session,
                 session.request(
-                    method, f"{self._base}/{path}", json=body, headers=_HEADERS, ssl=self._tls, allow_redirects=False
+                    method, f"{self._base}/{path}", json=body, ssl=self._tls, allow_redirects=False
                 ) as response,
             ):
                 return _Answer(response.status, _object(await _read(response)))

@@ -14,6 +14,7 @@ from streams.apply import Judge
 from streams.authorise import Gate
 from streams.emit import Emitter
 from streams.fence import Fences
+from streams.framing import FindSchemas, Framing
 from streams.lane import CommandWay
 from streams.lease import Lease
 from streams.memory import Memory
@@ -62,6 +63,7 @@ class World:
     moderate: Moderate = keep
     lease: Lease = field(default_factory=lambda: Lease(_is_member))
     find_command_keys: Find = no_command_keys
+    find_schemas: FindSchemas | None = None
     requests: MemoryRequests = field(default_factory=lambda: MemoryRequests(SUBJECTS))
     lives: MemoryLives = field(init=False)
 
@@ -96,5 +98,6 @@ class World:
         emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL)
         fences = Fences(self.requests, self.lives, self.store, SUBJECTS, waiting, epoch=1)
-        opening = Opening(self.find_command_keys, waiting)
+        framing = None if self.find_schemas is None else Framing(self.find_schemas, waiting)
+        opening = Opening(self.find_command_keys, waiting, framing)
         return CommandWay(gate, judge, self.store, emitter, waiting, self.lease, fences, opening)

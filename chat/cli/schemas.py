@@ -1,5 +1,6 @@
 """`chat schemas`: what producers and consumers in other languages need."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,14 +12,12 @@ from chat.cli.output import PLAIN, AsJson, json_line, line
 from chat.cli.start import start
 from chat.cli.yaml_text import json_text
 from chat.settings import Settings
+from chat.storage import migrate
+from chat.storage.schema_ids import SchemaIdRows
+from chat.storage.session import Connection
 from chat.topic_specs import specs
 
 app = typer.Typer(help="The Avro schemas.", no_args_is_help=True, **PLAIN)
-
-
-@app.callback()
-def group() -> None:
-    """A group of its own, so that its one command keeps its name."""
 
 
 @app.command("export")
@@ -44,6 +43,29 @@ def export(
         json_line({"files": paths})
     else:
         line(f"{len(paths)} files in {folder}")
+
+
+@app.command("forget-ids")
+def forget_ids(*, as_json: AsJson = False) -> None:
+    """Forget what the ids of the schema registry meant: for one that was made anew, and gives them to other schemas.
+
+    Commands in Confluent's framing that are in the log yet are read by its new ids from then on, also those that were
+    read before. Stop the workers first, and its producers until it has their schemas.
+    """
+    forgotten = asyncio.run(_forget(start()))
+    if as_json:
+        json_line({"forgotten": forgotten})
+    else:
+        line(f"{forgotten} ids forgotten")
+
+
+async def _forget(settings: Settings) -> int:
+    connection = await Connection.open(settings)
+    try:
+        await migrate.check(connection)
+        return await SchemaIdRows(connection).forget()
+    finally:
+        await connection.close()
 
 
 def topics_document(settings: Settings) -> dict[str, Any]:

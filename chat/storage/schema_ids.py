@@ -19,6 +19,8 @@ MAX_HELD = 1_000
 UNKNOWN_SECONDS = 62 * 86_400
 """Longer than any record stays in a command topic."""
 
+_ALL = "SELECT id FROM schema_ids"
+_FORGET = "DELETE FROM schema_ids WHERE id = %s IF EXISTS"
 _READ = "SELECT fingerprint, unknown_until FROM schema_ids WHERE id = %s"
 _ADD = "INSERT INTO schema_ids (id, fingerprint, unknown_until) VALUES (%s, %s, %s) IF NOT EXISTS USING TTL %s"
 _CHANGE = """UPDATE schema_ids USING TTL %s SET fingerprint = %s, unknown_until = %s WHERE id = %s
@@ -64,7 +66,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SchemaIdRows:
-    """The table `schema_ids`."""
+    """The table `schema_ids`. Every method raises `StorageUnavailable`."""
 
     connection: Connection
 
@@ -79,6 +81,13 @@ class SchemaIdRows:
         else:
             answer = await self.connection.execute(_CHANGE, (seconds, *after, schema_id, *before))
         return bool(answer[0].applied)
+
+    async def forget(self) -> int:
+        """Forgets every id: the operator's decision, for a registry that was made anew. How many there were."""
+        known = [row.id for row in await self.connection.execute(_ALL)]
+        for schema_id in known:
+            await self.connection.execute(_FORGET, (schema_id,))
+        return len(known)
 
 
 @dataclass(slots=True)
