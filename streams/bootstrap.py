@@ -33,7 +33,7 @@ from chat.storage.letter_keys import LetterKeys
 from chat.storage.lives import Lives
 from chat.storage.moderation_versions import hold
 from chat.storage.receipts import CassandraHolds, CassandraReceipts
-from chat.storage.schema_ids import SchemaIdRows, SchemaIds
+from chat.storage.schema_ids import SchemaIdRows, SchemaIds, beginning
 from chat.storage.sealing_end import sealing_keys
 from chat.storage.sealing_keys import Purpose
 from chat.storage.session import Connection
@@ -164,7 +164,7 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     emitter = replace(_emitter(settings, servers, waiting, app), content=content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
     fences = await command_fences(servers, waiting, rows)
-    opening = _opening(settings, servers, waiting)
+    opening = await _opening(settings, servers, waiting)
     return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat), fences, opening)
 
 
@@ -228,7 +228,7 @@ async def privacy_way(
     gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
     lives = await waiting.until_served(lambda: Lives.open(servers.connection))
     intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
-    return PrivacyWay(gate, intake, emitter, waiting, runner.wake, _opening(settings, servers, waiting))
+    return PrivacyWay(gate, intake, emitter, waiting, runner.wake, await _opening(settings, servers, waiting))
 
 
 def _ledger(settings: Settings) -> LedgerFolder:
@@ -271,13 +271,17 @@ def _letters(settings: Settings, servers: Servers, waiting: Waiting) -> Letters:
     return SealedLetters(LetterKeys(sealing_keys(servers.connection, settings, Purpose.LETTERS), settings), waiting)
 
 
-def _opening(settings: Settings, servers: Servers, waiting: Waiting) -> Opening:
+async def _opening(settings: Settings, servers: Servers, waiting: Waiting) -> Opening:
     """How sealed and framed commands are opened."""
     keys = CommandKeys(sealing_keys(servers.connection, settings, Purpose.COMMANDS))
-    return Opening(keys.find, waiting, _framing(settings, servers, waiting))
+    return Opening(keys.find, waiting, await _framing(settings, servers, waiting))
 
 
-def _framing(settings: Settings, servers: Servers, waiting: Waiting) -> Framing | None:
+async def _framing(settings: Settings, servers: Servers, waiting: Waiting) -> Framing | None:
+    """How Confluent's framing is taken off. Raises `BadSetting` where it was once, and there is no registry now."""
+    rows = SchemaIdRows(servers.connection)
     if not settings.schema_registry_url:
+        await waiting.until_served(rows.require_none)
         return None
-    return Framing(SchemaIds(SchemaRegistry(settings), SchemaIdRows(servers.connection)).find, waiting)
+    since = await waiting.until_served(lambda: beginning(rows))
+    return Framing(SchemaIds(SchemaRegistry(settings), rows).find, waiting, since)

@@ -64,6 +64,7 @@ class World:
     lease: Lease = field(default_factory=lambda: Lease(_is_member))
     find_command_keys: Find = no_command_keys
     find_schemas: FindSchemas | None = None
+    registry_since: int = 0
     requests: MemoryRequests = field(default_factory=lambda: MemoryRequests(SUBJECTS))
     lives: MemoryLives = field(init=False)
 
@@ -98,6 +99,6 @@ class World:
         emitter = Emitter(self.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL)
         fences = Fences(self.requests, self.lives, self.store, SUBJECTS, waiting, epoch=1)
-        framing = None if self.find_schemas is None else Framing(self.find_schemas, waiting)
+        framing = None if self.find_schemas is None else Framing(self.find_schemas, waiting, self.registry_since)
         opening = Opening(self.find_command_keys, waiting, framing)
         return CommandWay(gate, judge, self.store, emitter, waiting, self.lease, fences, opening)

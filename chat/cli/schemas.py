@@ -47,10 +47,10 @@ def export(
 
 @app.command("forget-ids")
 def forget_ids(*, as_json: AsJson = False) -> None:
-    """Forget what the ids of the schema registry meant: for one that was made anew, and gives them to other schemas.
+    """Forget the schema registry, for one that gives its ids to other schemas now, or for none from now on.
 
-    Commands in Confluent's framing that are in the log yet are read by its new ids from then on, also those that were
-    read before. Stop the workers first, and its producers until it has their schemas.
+    Commands in its framing that are in the log by then are read no more: the next worker makes dead letters of those
+    that have no outcome yet. Stop the workers first.
     """
     forgotten = asyncio.run(_forget(start()))
     if as_json:

@@ -1,7 +1,8 @@
 """What ids of a schema registry mean: asked of it, and kept for as long as a record may be judged by them again.
 
 A registry may forget an id, or learn one that it did not know when a record named it. Neither changes a verdict: what
-an id means is kept before the first record is judged by it, and until what broker time nobody knew it.
+an id means is kept before the first record is judged by it, and until what broker time nobody knew it. So it is kept
+when the first worker was given a registry: what came into the log before was judged without one.
 """
 
 import time
@@ -9,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from chat.errors import RegistryMadeAnew, RegistryUnavailable
+from chat.errors import BadSetting, RegistryMadeAnew, RegistryUnavailable
 from chat.storage.session import Connection
+from schemas.confluent import NONE_OF_OURS
 
 HELD_SECONDS = 10.0
 """How long an id is used without asking the registry whether it means the same still."""
@@ -19,6 +21,10 @@ MAX_HELD = 1_000
 UNKNOWN_SECONDS = 62 * 86_400
 """Longer than any record stays in a command topic."""
 
+_BEGINNING = 0
+"""No registry gives this id: its row says until when nobody read any."""
+
+_ANY = "SELECT id FROM schema_ids LIMIT 1"
 _ALL = "SELECT id FROM schema_ids"
 _FORGET = "DELETE FROM schema_ids WHERE id = %s IF EXISTS"
 _READ = "SELECT fingerprint, unknown_until FROM schema_ids WHERE id = %s"
@@ -82,12 +88,25 @@ class SchemaIdRows:
             answer = await self.connection.execute(_CHANGE, (seconds, *after, schema_id, *before))
         return bool(answer[0].applied)
 
+    async def require_none(self) -> None:
+        """Raises `BadSetting` where ids were ever used: without a registry, commands would be judged otherwise."""
+        if await self.connection.execute(_ANY):
+            raise BadSetting("SCHEMA_REGISTRY_URL: must be set, for commands were read by its ids; or see forget-ids")
+
     async def forget(self) -> int:
-        """Forgets every id: the operator's decision, for a registry that was made anew. How many there were."""
+        """Forgets every id, and that there was a registry: the operator's decision. How many ids there were."""
         known = [row.id for row in await self.connection.execute(_ALL)]
         for schema_id in known:
             await self.connection.execute(_FORGET, (schema_id,))
-        return len(known)
+        return len(set(known) - {_BEGINNING})
+
+
+async def beginning(rows: Rows) -> int:
+    """Until when (broker time, ms) no worker had a registry; now, for the first one. Raises `StorageUnavailable`."""
+    now = Kept(NONE_OF_OURS, time.time_ns() // 1_000_000)
+    while (kept := await rows.read(_BEGINNING)) is None:
+        await rows.change(_BEGINNING, None, now)
+    return kept.unknown_until
 
 
 @dataclass(slots=True)

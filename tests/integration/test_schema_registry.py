@@ -264,11 +264,16 @@ def test_without_leave_to_register_the_schemas_must_be_there(
     assert "chat.events-aivo.chat.v1.CHAT_THREAD_READ" in worker.tail()
 
 
-def test_what_ids_meant_is_forgotten_when_told_so(house: Settings, tmp_path: Path) -> None:
-    """All that the tests above have used, and then there are none."""
+def test_a_registry_is_left_only_when_told_so(house: Settings, start_worker: StartWorker, tmp_path: Path) -> None:
+    """Without it no worker starts; once its ids are forgotten, all that the tests above have used, one does."""
+    without = house.model_copy(update={"schema_registry_url": "", "event_format": "avro"})
+    worker = start_worker(without)
+    assert worker.exit_status(60) == 78
+    assert "SCHEMA_REGISTRY_URL" in worker.tail()
     chat = ChatProgram(tmp_path, environment(house))
     told = [chat.run("schemas", "forget-ids", "--json").lines for _ in range(2)]
     assert told == [[{"forgotten": 4}], [{"forgotten": 0}]]
+    start_worker(without).until_ready()
 
 
 @pytest.mark.soak
@@ -300,4 +305,7 @@ def test_a_registry_that_counts_anew_stops_the_worker(
     chat = ChatProgram(tmp_path, environment(house))
     assert chat.run("schemas", "forget-ids").status == 0
     start_worker(house).until_ready()
-    assert ended(stuck) == ("refused", "invalid")  # as the registry says now: an UpdateThread
+    assert ended(stuck) == ("dead_letter", "undecodable")
+    number = registry.client().register_schema("create", Schema(_other_text(), "AVRO"))
+    value = b"\0" + number.to_bytes(4) + value[5:]
+    assert ended(send(client, value, fields)) == ("refused", "duplicate")

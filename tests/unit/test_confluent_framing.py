@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 
 import schemas
 from chat.domain.events import Cause, thread_deleted
+from chat.domain.partition import partition_of
 from chat.errors import RegistryMadeAnew, RegistryUnavailable
 from chat.privacy.sealed_command import CommandKey, CommandOpener, new_private_key
 from chat.storage.command_keys import Opener
-from chat.storage.schema_ids import MAX_HELD, Kept, SchemaIds
+from chat.storage.schema_ids import MAX_HELD, Kept, SchemaIds, beginning
 from schemas import confluent
 from schemas.confluent import NONE_OF_OURS
 from streams.emit import Emitter
 from streams.publish import Outgoing
 from streams.work import Work
-from tests.records import NOW, PARTITIONS, Log, Sent, uid
+from tests.records import NOW, PARTITIONS, Log, Sent, teacher, uid
 from tests.way import MemoryPublisher, World
 
 VERSIONS = schemas.PUBLISHED.versions
@@ -76,9 +77,8 @@ def house(registry: MemoryRegistry, **changes: Any) -> tuple[World, Log]:
 
 def put(log: Log, value: bytes) -> Sent:
     """Appends a record with that value, and a good token."""
-    one = log.send("CreateThread")
-    log.records.pop()
-    return log.append(value, HOME, one.partition, one.headers)
+    headers = (("authorization", f"Bearer {teacher('tenant-1')}".encode()),)
+    return log.append(value, HOME, partition_of(HOME, PARTITIONS), headers)
 
 
 def framed(number: int, record: str = "CreateThread", **fields: Any) -> bytes:
@@ -193,6 +193,29 @@ def test_without_a_registry_the_framing_is_no_record() -> None:
     put(log, framed(7))
     world.run(log.records)
     assert [code for code, _ in letters(world)] == [b"undecodable"]
+
+
+def test_what_came_before_the_registry_is_judged_without_it() -> None:
+    """A dead letter of the time before stays one, and the registry is not asked for it; the record behind is read."""
+    registry = MemoryRegistry(id7=CREATE.fingerprint)
+    world, log = house(registry, registry_since=NOW)
+    assert put(log, framed(8)).timestamp == NOW
+    put(log, framed(7))
+    world.run(log.records)
+    assert [code for code, _ in letters(world)] == [b"undecodable"]
+    assert [one.type for one in world.events()] == ["CHAT_THREAD_CREATED"]
+    assert registry.asked == [7]
+
+
+async def test_the_first_worker_says_since_when_there_is_a_registry() -> None:
+    """Once: those that come later, or at the same time, take it as it is kept."""
+    registry = MemoryRegistry()
+    first = await beginning(registry)
+    assert first > NOW
+    registry.kept = {0: Kept(NONE_OF_OURS, first - 5)}
+    assert await beginning(registry) == first - 5
+    registry.kept, registry.meanwhile = {}, Kept(NONE_OF_OURS, first - 9)
+    assert await beginning(registry) == first - 9
 
 
 def test_a_registry_that_forgot_changes_nothing() -> None:
