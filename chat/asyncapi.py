@@ -39,7 +39,9 @@ Every command of a client goes through Kafka, and every record of a command topi
 
 **Value.** Avro in single-object encoding: `C3 01`, the schema's CRC-64-AVRO fingerprint (8 bytes, little-endian), the
 datum. Or, where the first byte is `{`, the same record as JSON in UTF-8. Both are read everywhere; which one the
-service writes is `EVENT_FORMAT`. Each message stands here in both forms; names of the second end in `_json`.
+service writes is `EVENT_FORMAT`. Each message stands here in both forms; names of the second end in `_json`. Where the
+operator has a schema registry, Confluent's framing is read too, and written with the schema's fingerprint in the header
+`avro-fingerprint`.
 
 **Sending again.** The same command, with the same `command_id`, may be sent again at any time: it takes effect once.
 The second is refused `duplicate`, with the first one's `event_id`, which clients count as success. The events of one

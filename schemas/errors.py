@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 UNREADABLE: Mapping[str, str] = {
     "undecodable": "the value is empty, broken off, or neither Avro nor a JSON object",
-    "unknown_schema": "the Avro value's fingerprint belongs to no published schema",
+    "unknown_schema": "the Avro value's fingerprint belongs to no published schema, or its id in a registry to none",
     "unknown_type": "the record names no type that belongs on this topic",
     "no_identity": "`command_id`, `tenant_id` and `learner_id` cannot all be read",
 }

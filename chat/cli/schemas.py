@@ -73,7 +73,8 @@ def topics_document(settings: Settings) -> dict[str, Any]:
     return {
         "partitioner": "murmur2 of <tenant_id>/<learner_id>, as the Java client's default; whatever the record's key",
         "partitions": settings.topic_partitions,
-        "encoding": "Avro single-object encoding, or a JSON object with the record's name in type",
+        "encoding": "Avro single-object encoding, or a JSON object with the record's name in type; "
+        "with a schema registry also Confluent's framing",
         "headers": {
             "authorization": "Bearer <JWT>; required on commands",
             "correlation-id": "optional; copied to what the command causes",
