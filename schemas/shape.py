@@ -58,6 +58,8 @@ class Shape(Kind):
         try:
             for name, write in self._writers:
                 write(out, values[name])
+        except KeyError:
+            raise self._misnamed(values) from None
         except Fault as fault:
             raise fault.inside(name) from None
         except UnicodeEncodeError:
@@ -78,6 +80,8 @@ class Shape(Kind):
         try:
             for name, kind, _ in self.fields:
                 tree[name] = kind.dump(given[name])
+        except KeyError:
+            raise self._misnamed(given) from None
         except Fault as fault:
             raise fault.inside(name) from None
         return tree
@@ -86,8 +90,8 @@ class Shape(Kind):
         return {one.name: one.kind.adapt(value[one.name]) if one.name in value else one.default for one in self.fields}
 
     def _completed(self, given: Any) -> Mapping[str, Any]:
-        """`given` with defaults for what it leaves out."""
-        if type(given) is dict and given.keys() == self.names:
+        """`given` with defaults for what it leaves out. As many names as there are need no look at each of them."""
+        if type(given) is dict and len(given) == len(self.names):
             return given
         self._check_names(given)
         return self._defaults | dict(given)
@@ -95,11 +99,14 @@ class Shape(Kind):
     def _check_names(self, given: Any) -> None:
         if not isinstance(given, Mapping):
             raise Fault("must be an object")
+        if not given.keys() <= self.names or self.names - self._defaults.keys() - given.keys():
+            raise self._misnamed(given)
+
+    def _misnamed(self, given: Mapping[str, Any]) -> Fault:
         for name in self.names:
             if name not in given and name not in self._defaults:
-                raise Fault("is missing", name)
-        if not given.keys() <= self.names:
-            raise Fault("has an unknown field")
+                return Fault("is missing", name)
+        return Fault("has an unknown field")
 
 
 def kind_of(schema: Any, name: str, record: str) -> Kind:

@@ -73,7 +73,9 @@ async def _live(store: Store, admitted: Sequence[Admitted], epoch: int) -> list[
     """Gives each command its learner's latest life; those that it holds. Nothing else is asked of who was erased."""
     lives = await store.load_lives({one.learner for one in admitted})
     for one in admitted:
-        one.belongs_to(lives[one.learner])
+        life = lives[one.learner]
+        if life != one.life:
+            one.belongs_to(life)
     return [one for one in admitted if one.life.holds(position(epoch, one.record.offset))]
 
 

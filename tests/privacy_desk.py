@@ -176,7 +176,7 @@ class Desk:
         """Runs a worker's runner until `done`, by default until nothing is unfinished."""
         running = asyncio.create_task(self.runner(Calls()).run())
         try:
-            await until_async(done or (lambda: not self.kept.open), 5, "the end of all requests")
+            await until_async(done or (lambda: not self.kept.open), 30, "the end of all requests")
         finally:
             running.cancel()
             await asyncio.wait({running})

@@ -23,6 +23,7 @@ _BIGINT = struct.Struct(">iq")
 _INT = struct.Struct(">ii")
 _TINYINT = struct.Struct(">ib")
 _UUID_LENGTH = _LENGTH.pack(16)
+_BIGINTS = tuple(struct.Struct(">" + "iq" * values) for values in range(6))
 
 
 def text(value: str) -> bytes:
@@ -46,6 +47,13 @@ def bigint(value: int) -> bytes:
     return _BIGINT.pack(8, value)
 
 
+def bigints(*values: int) -> bytes:
+    """Up to five `bigint` values, one behind the other."""
+    parts = [8] * (2 * len(values))
+    parts[1::2] = values
+    return _BIGINTS[len(values)].pack(*parts)
+
+
 def integer(value: int) -> bytes:
     """An `int` value."""
     return _INT.pack(4, value)
@@ -57,7 +65,10 @@ def tinyint(value: int) -> bytes:
 
 
 def routing_key(parts: Sequence[bytes]) -> bytes:
-    """The routing key of a composite partition key from its packed parts (§ of CompositeType: length, value, 0)."""
+    """The routing key of a composite partition key from its packed parts (§ of CompositeType: length, value, 0).
+
+    That of a key with more parts begins with it.
+    """
     return b"".join(_SHORT.pack(len(part) - 4) + part[4:] + b"\0" for part in parts)
 
 
