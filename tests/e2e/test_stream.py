@@ -34,9 +34,11 @@ class House:
         self.worker = WorkerProcess(settings, folder, "worker", program=("chat.cli.main", "worker"))
         self.api = WorkerProcess(served, folder, "api", program=("chat.cli.main", "api"))
 
-    def start(self) -> "House":
-        self.worker.start()
-        self.api.start()
+    def stand(self) -> "House":
+        """Starts again whatever an earlier test has left ended, and waits until both are ready."""
+        for process in (self.worker, self.api):
+            if not process.alive:
+                process.start()
         self.worker.until_ready()
         until(self._serves, SECONDS, "the API being ready")
         return self
@@ -63,13 +65,19 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def module_house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Events are in Avro, and their words sealed."""
     settings = fresh.model_copy(update={"event_content": "sealed", "max_messages_per_thread": 0})
-    made = House(settings, tmp_path_factory.mktemp("stream")).start()
+    made = House(settings, tmp_path_factory.mktemp("stream")).stand()
     yield made
-    for process in (made.worker, made.api):
-        assert process.stop() == 0
+    running = [process for process in (made.worker, made.api) if process.alive]
+    assert [process.stop() for process in running] == [0] * len(running)
+
+
+@pytest.fixture
+def house(module_house: House) -> House:
+    """It stands, whatever an earlier test left of it: a test that failed half-way fails no other."""
+    return module_house.stand()
 
 
 class Author:
