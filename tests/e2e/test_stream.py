@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import json
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -13,15 +16,17 @@ import httpx
 import pytest
 
 from api.serve import GRACE_SECONDS
+from chat.sdk.live import AsyncLiveStream, Ended, LiveEvent, Posted, Reconnecting
 from chat.servers.free_port import free_port
 from chat.settings import Settings
 from tests.e2e.client import ContractClient, create_thread, post_message
 from tests.sse import Watcher, seqs
 from tests.wait import until, until_async
-from tests.worker import WorkerProcess
+from tests.worker import ROOT, WorkerProcess
 
 TENANT = "tenant-s"
 SECONDS = 60.0
+EXAMPLE = ROOT / "docs" / "examples" / "follow_thread.py"
 
 
 class House:
@@ -197,6 +202,61 @@ async def test_a_process_that_stops_ends_its_streams_first(house: House, author:
         author.post()
         await until_async(lambda: all(len(one.named("message")) > 2 for one in watchers), SECONDS, "the third message")
     assert {tuple(seqs(one.seen)) for one in watchers} == {(1, 2, 3)}
+
+
+async def test_the_client_follows_a_thread(house: House, author: Author, tmp_path: Path) -> None:
+    """Both kinds, over an expired token, a killed API and a killed worker, to the thread's end; the example is one."""
+    await author.until_there(house)
+    token = tmp_path / "token"
+    token.write_text(author.client.token(TENANT, exp=int(time.time()) + 3))
+    example = _example(house.address, author.thread, token)
+    seen: list[LiveEvent] = []
+    following = asyncio.create_task(_follow(house.address, author.thread, token, seen))
+    with example:
+        try:
+            author.post(2)
+            await until_async(lambda: _reasons(seen) == ["token_expired"], SECONDS, "the token's end")
+            token.write_text(author.client.token(TENANT))
+            author.post(2)
+            await until_async(lambda: _posted(seen) == [1, 2, 3, 4], SECONDS, "what came under the next token")
+            house.api.kill()
+            house.worker.kill()
+            author.post(2)
+            house.api.start()
+            house.worker.start()
+            await until_async(lambda: len(_posted(seen)) == len(author.ids), SECONDS, "what was said meanwhile")
+            author.command("DeleteThread")
+            await asyncio.wait_for(following, SECONDS)
+            said, complaints = await asyncio.to_thread(example.communicate, timeout=SECONDS)
+        finally:
+            example.kill()
+    assert _posted(seen) == [1, 2, 3, 4, 5, 6]
+    assert seen[-1] == Ended("thread_deleted")
+    assert example.returncode == 0, complaints
+    assert [json.loads(line) for line in said.splitlines()] == [[seq, f"message {seq}"] for seq in range(1, 7)]
+    assert "token_expired: connecting again" in complaints
+
+
+def _example(address: str, thread: str, token: Path) -> subprocess.Popen[str]:
+    arguments = [sys.executable, str(EXAMPLE), address, thread, str(token), "0"]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=token.parent)
+
+
+async def _follow(address: str, thread: str, token: Path, seen: list[LiveEvent]) -> None:
+    async def fresh() -> str:
+        return await asyncio.to_thread(token.read_text)
+
+    async with AsyncLiveStream(address, fresh) as live:
+        async for event in live.follow(thread, 0):
+            seen.append(event)  # noqa: PERF401 - it is looked at meanwhile
+
+
+def _posted(seen: Sequence[LiveEvent]) -> list[int]:
+    return [one.message.seq for one in seen if isinstance(one, Posted)]
+
+
+def _reasons(seen: Sequence[LiveEvent]) -> list[str]:
+    return [one.reason for one in seen if isinstance(one, Reconnecting)]
 
 
 async def test_every_listener_sees_every_message_once(house: House, client: ContractClient) -> None:
