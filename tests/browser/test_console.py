@@ -151,14 +151,15 @@ def test_earlier_messages_are_asked_for(page: Page, serve: Serve) -> None:
 
 
 def test_the_newest_message_stays_in_sight(page: Page, serve: Serve) -> None:
-    """Of a thread longer than the window, with its state above it; whoever has scrolled back stays there."""
+    """Of a thread longer than the window, with its state and the threads beside it; whoever has scrolled back stays there."""
     history = conversation(40)
     streams = [[RESYNC, told(message_at(41))], [RESYNC, told(message_at(42))]]
     page.clock.install()
     Streams(page, *streams)
     opened(page, serve(make_app(history)))
     expect(page.locator(".message[data-seq='41']")).to_be_in_viewport()
-    expect(page.locator("#state")).to_be_in_viewport()
+    for shown in ("#state", "#threads button", "#privacy"):
+        expect(page.locator(shown)).to_be_in_viewport()
     page.evaluate("scrollTo(0, 0)")
     finished(put_conversation(history, key_of(1), 41))
     page.clock.run_for(2_000)
