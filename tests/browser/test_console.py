@@ -151,7 +151,7 @@ def test_earlier_messages_are_asked_for(page: Page, serve: Serve) -> None:
 
 
 def test_the_newest_message_stays_in_sight(page: Page, serve: Serve) -> None:
-    """Of a thread longer than the window, with its state and the threads beside it; whoever has scrolled back stays there."""
+    """With the thread's state and the list of threads; whoever has scrolled back stays there."""
     history = conversation(40)
     streams = [[RESYNC, told(message_at(41))], [RESYNC, told(message_at(42))]]
     page.clock.install()
