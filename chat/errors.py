@@ -302,3 +302,15 @@ class OutcomeTimeout(Transient):
     """A command's outcome did not come in time; it may still come. Sending the same command again is safe."""
 
     exit_code = 2
+
+
+class ApiUnavailable(Transient):
+    """The API cannot answer now; it wants no other request within `seconds` (0: it has not said)."""
+
+    def __init__(self, reason: str, seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class ApiRefused(Permanent):
+    """The API, or what stands before it, refused a request for a reason that has no error of its own."""

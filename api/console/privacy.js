@@ -17,7 +17,7 @@ export async function open(learner) {
   );
 }
 
-const counted = ({ items, next_cursor }) => (items.length ? `${items.length}${next_cursor ? " newest" : ""}` : "None yet");
+const counted = ({ items, next_cursor }) => (next_cursor ? `The newest ${items.length}` : items.length === 0 ? "None yet" : items.length === 1 ? "1 request" : `${items.length} requests`);
 
 function request(one) {
   const why = one.reason_code ?? one.reason;

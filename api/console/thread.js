@@ -19,11 +19,16 @@ export function open(thread) {
     if (state.textContent !== conversation.state.text) state.textContent = conversation.state.text;
     held.textContent = summary(seqs, gaps);
     earlier.hidden = !conversation.hasEarlier;
+    const followed = isAtEnd();
     arrange(messages, rows(conversation, thread.read_seq, shown));
+    if (followed) scrollTo(0, document.documentElement.scrollHeight);
   }
   tried(conversation.follow());
   return conversation;
 }
+
+// Whoever looks at the newest message goes on doing so; whoever has scrolled back stays there.
+const isAtEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 40;
 
 function summary(seqs, gaps) {
   if (seqs.length === 0) return "No messages";

@@ -10,7 +10,8 @@
 `AsyncProducer` is the same for asyncio: `sent = await chat.send({...})`, `await sent.outcome()`. To send the same
 command again, with the same `command_id`, is always safe; `deliver` does so by itself. With
 `seal_to=CommandKey.from_jwk(...)` commands are sealed before they leave: see `docs/sealed-commands.md`.
-`EventConsumer` and `AsyncEventConsumer` read what happened: see `docs/sdk.md`.
+`EventConsumer` and `AsyncEventConsumer` read what happened, `chat.sdk.live` follows a thread by the API: see
+`docs/sdk.md`.
 """
 
 from chat.privacy.sealed_command import CommandKey

@@ -150,6 +150,25 @@ def test_earlier_messages_are_asked_for(page: Page, serve: Serve) -> None:
     expect(page.get_by_role("button", name="Earlier messages")).to_be_hidden()
 
 
+def test_the_newest_message_stays_in_sight(page: Page, serve: Serve) -> None:
+    """With the thread's state and the list of threads; whoever has scrolled back stays there."""
+    history = conversation(40)
+    streams = [[RESYNC, told(message_at(41))], [RESYNC, told(message_at(42))]]
+    page.clock.install()
+    Streams(page, *streams)
+    opened(page, serve(make_app(history)))
+    expect(page.locator("#held")).to_have_text("Messages 1–41, no gap", timeout=20_000)
+    expect(page.locator(".message[data-seq='41']")).to_be_in_viewport()
+    for shown in ("#state", "#threads button", "#privacy"):
+        expect(page.locator(shown)).to_be_in_viewport()
+    page.evaluate("scrollTo(0, 0)")
+    finished(put_conversation(history, key_of(1), 41))
+    page.clock.run_for(2_000)
+    expect(page.locator("#held")).to_have_text("Messages 1–42, no gap", timeout=20_000)
+    expect(page.locator(".message[data-seq='42']")).not_to_be_in_viewport()
+    expect(page.locator(".message[data-seq='1']")).to_be_in_viewport()
+
+
 def test_what_users_write_is_never_markup(page: Page, serve: Serve) -> None:
     """Titles and messages are text, and the browser would stop a script that made markup of them."""
     history = conversation(1, HOSTILE)

@@ -2,116 +2,42 @@
 
 import asyncio
 import contextlib
+import json
+import subprocess
+import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from api.serve import GRACE_SECONDS
-from chat.servers.free_port import free_port
+from chat.sdk.live import AsyncLiveStream, Ended, LiveEvent, Posted, Reconnecting
 from chat.settings import Settings
-from tests.e2e.client import ContractClient, create_thread, post_message
-from tests.sse import Watcher, seqs
-from tests.wait import until, until_async
-from tests.worker import WorkerProcess
+from tests.e2e.client import ContractClient
+from tests.e2e.live_house import SECONDS, TENANT, Author, House
+from tests.sse import seqs
+from tests.wait import until_async
+from tests.worker import ROOT
 
-TENANT = "tenant-s"
-SECONDS = 60.0
-
-
-class House:
-    """A worker and an API, which may be killed and started again."""
-
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        port = free_port()
-        self.address = f"http://127.0.0.1:{port}"
-        served = settings.model_copy(update={"api_port": port, "enable_rate_limiting": False})
-        self.worker = WorkerProcess(settings, folder, "worker", program=("chat.cli.main", "worker"))
-        self.api = WorkerProcess(served, folder, "api", program=("chat.cli.main", "api"))
-
-    def start(self) -> "House":
-        self.worker.start()
-        self.api.start()
-        self.worker.until_ready()
-        until(self._serves, SECONDS, "the API being ready")
-        return self
-
-    def _serves(self) -> bool:
-        try:
-            return httpx.get(f"{self.address}/health/ready").status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
-
-    @asynccontextmanager
-    async def listening(self, token: str, watchers: Sequence[tuple[str, str | None]]) -> AsyncIterator[list[Watcher]]:
-        """Watchers of threads, each with what it has already, all of them connected."""
-        headers = {"authorization": f"Bearer {token}"}
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=self.address, headers=headers, limits=limits, timeout=SECONDS) as http:
-            made = [Watcher(http, thread, last) for thread, last in watchers]
-            running = [asyncio.create_task(one.run()) for one in made]
-            await until_async(lambda: all(one.seen for one in made), SECONDS, "every listener's resync")
-            yield made
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running)
+EXAMPLE = ROOT / "docs" / "examples" / "follow_thread.py"
 
 
 @pytest.fixture(scope="module")
-def house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def module_house(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Events are in Avro, and their words sealed."""
     settings = fresh.model_copy(update={"event_content": "sealed", "max_messages_per_thread": 0})
-    made = House(settings, tmp_path_factory.mktemp("stream")).start()
+    made = House(settings, tmp_path_factory.mktemp("stream")).stand()
     yield made
-    for process in (made.worker, made.api):
-        assert process.stop() == 0
+    running = [process for process in (made.worker, made.api) if process.alive]
+    assert [process.stop() for process in running] == [0] * len(running)
 
 
-class Author:
-    """Writes to one thread of a learner of its own."""
-
-    def __init__(self, client: ContractClient) -> None:
-        self.client = client
-        self.learner = f"learner-{uuid.uuid4().hex[:8]}"
-        self.thread = str(uuid.uuid4())
-        self.ids: list[str] = []
-        self._send(create_thread(TENANT, self.learner, self.thread))
-
-    def post(self, messages: int = 1) -> None:
-        for _ in range(messages):
-            command = post_message(TENANT, self.learner, self.thread, f"message {len(self.ids) + 1}")
-            self.ids.append(command["message_id"])
-            self._send(command)
-
-    def change(self, record_type: str, number: int, **fields: Any) -> None:
-        self.command(record_type, message_id=self.ids[number - 1], **fields)
-
-    def command(self, record_type: str, topic: str = "chat.commands", **fields: Any) -> None:
-        ids = {"command_id": str(uuid.uuid4()), "tenant_id": TENANT, "learner_id": self.learner}
-        thread = {} if topic != "chat.commands" else {"thread_id": self.thread}
-        self._send({"type": record_type, **ids, **thread, **fields}, topic)
-
-    def _send(self, command: dict[str, Any], topic: str = "chat.commands") -> None:
-        role = "compliance" if topic != "chat.commands" else "admin"
-        self.client.send(command, self.client.token(TENANT, role=role), topic)
-        self.client.flush()
-
-    async def until_there(self, house: House) -> None:
-        """Returns when its thread has all of its messages."""
-        async with httpx.AsyncClient(
-            base_url=house.address, headers={"authorization": f"Bearer {self.client.token(TENANT)}"}
-        ) as http:
-
-            async def there() -> bool:
-                answer = await http.get(f"/api/v1/threads/{self.thread}")
-                return answer.status_code == httpx.codes.OK and answer.json()["last_seq"] == len(self.ids)
-
-            await until_async(there, SECONDS, "the thread")
+@pytest.fixture
+def house(module_house: House) -> House:
+    """It stands, whatever an earlier test left of it: a test that failed half-way fails no other."""
+    return module_house.stand()
 
 
 @pytest.fixture
@@ -189,6 +115,61 @@ async def test_a_process_that_stops_ends_its_streams_first(house: House, author:
         author.post()
         await until_async(lambda: all(len(one.named("message")) > 2 for one in watchers), SECONDS, "the third message")
     assert {tuple(seqs(one.seen)) for one in watchers} == {(1, 2, 3)}
+
+
+async def test_the_client_follows_a_thread(house: House, author: Author, tmp_path: Path) -> None:
+    """Both kinds, over an expired token, a killed API and a killed worker, to the thread's end; the example is one."""
+    await author.until_there(house)
+    token = tmp_path / "token"
+    token.write_text(author.client.token(TENANT, exp=int(time.time()) + 3))
+    example = _example(house.address, author.thread, token)
+    seen: list[LiveEvent] = []
+    following = asyncio.create_task(_follow(house.address, author.thread, token, seen))
+    with example:
+        try:
+            author.post(2)
+            await until_async(lambda: _reasons(seen) == ["token_expired"], SECONDS, "the token's end")
+            token.write_text(author.client.token(TENANT))
+            author.post(2)
+            await until_async(lambda: _posted(seen) == [1, 2, 3, 4], SECONDS, "what came under the next token")
+            house.api.kill()
+            house.worker.kill()
+            author.post(2)
+            house.api.start()
+            house.worker.start()
+            await until_async(lambda: len(_posted(seen)) == len(author.ids), SECONDS, "what was said meanwhile")
+            author.command("DeleteThread")
+            await asyncio.wait_for(following, SECONDS)
+            said, complaints = await asyncio.to_thread(example.communicate, timeout=SECONDS)
+        finally:
+            example.kill()
+    assert _posted(seen) == [1, 2, 3, 4, 5, 6]
+    assert seen[-1] == Ended("thread_deleted")
+    assert example.returncode == 0, complaints
+    assert [json.loads(line) for line in said.splitlines()] == [[seq, f"message {seq}"] for seq in range(1, 7)]
+    assert "token_expired: connecting again" in complaints
+
+
+def _example(address: str, thread: str, token: Path) -> subprocess.Popen[str]:
+    arguments = [sys.executable, str(EXAMPLE), address, thread, str(token), "0"]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=token.parent)
+
+
+async def _follow(address: str, thread: str, token: Path, seen: list[LiveEvent]) -> None:
+    async def fresh() -> str:
+        return await asyncio.to_thread(token.read_text)
+
+    async with AsyncLiveStream(address, fresh) as live:
+        async for event in live.follow(thread, 0):
+            seen.append(event)  # noqa: PERF401 - it is looked at meanwhile
+
+
+def _posted(seen: Sequence[LiveEvent]) -> list[int]:
+    return [one.message.seq for one in seen if isinstance(one, Posted)]
+
+
+def _reasons(seen: Sequence[LiveEvent]) -> list[str]:
+    return [one.reason for one in seen if isinstance(one, Reconnecting)]
 
 
 async def test_every_listener_sees_every_message_once(house: House, client: ContractClient) -> None:
