@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format docs docs-site chart rules bench lock clean
+.PHONY: help install run test soak lint format docs docs-site chart rules bench bench-quick lock clean
 
 help: ## show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make .venv with pinned, hash-checked dependencies
 
@@ -62,8 +62,11 @@ rules: ## check and test the alerts, where promtool (of Prometheus) is on the PA
 	promtool check rules deploy/prometheus/rules.yaml
 	promtool test rules deploy/prometheus/rules.test.yaml
 
-bench: install ## commands a second, beside a plain Faust agent and a bare loop
+bench: install ## commands and pages a second, beside other ways to do it; an hour
 	$(BIN)/python -m bench
+
+bench-quick: install ## the same in a few minutes
+	$(BIN)/python -m bench --quick
 
 # The lock holds everything, so pip resolves nothing (--no-deps): its resolver would take a newer release for a package's
 # extra, which has no hash here. With the extras named, plain `pip install --require-hashes` works too.

@@ -1,8 +1,8 @@
-"""Who runs, and the process in which it does."""
+"""Who runs: a program that takes commands, and the process in which it does."""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,8 @@ from typing import NamedTuple
 from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from bench.house import Furnish, tables
+from bench.load import Burst, send
 from chat.kafka import librdkafka
 from chat.servers.process import ServerProcess, tail
 from chat.settings import Settings
@@ -19,31 +21,77 @@ GRACE_SECONDS = 10.0
 PAUSE = 0.1
 
 
+class Door(NamedTuple):
+    """How commands come in: `ready` tells whether they would be taken now, `send` sends a burst from its own process.
+
+    `answers`: a refusal is the answer to a command, and not on `chat.rejections`.
+    """
+
+    ready: Callable[[Settings], bool]
+    send: Callable[[Settings, Burst], None]
+    answers: bool = False
+
+
+def owns_partitions(settings: Settings) -> bool:
+    """Whether the group's members own every partition."""
+    admin = AdminClient(librdkafka(settings))
+    group = settings.consumer_group
+    try:
+        found = admin.describe_consumer_groups([group])[group].result()
+    except KafkaException:
+        return False  # the group's coordinator is still being found
+    owned = sum(len(member.assignment.topic_partitions) for member in found.members)
+    return found.state is ConsumerGroupState.STABLE and owned >= settings.topic_partitions
+
+
+KAFKA = Door(owns_partitions, send)
+
+
 class Contender(NamedTuple):
-    """A program that takes commands; it gets a `share`-th of them, so that slow ones end in time too."""
+    """A program of ours that takes commands; it gets a `share`-th of them, so that slow ones end in time too.
+
+    `checks`: it refuses what is bad. `latency`: it is fast enough for that to be measured.
+    """
 
     name: str
     module: str
     share: int = 1
+    checks: bool = False
+    latency: bool = False
+    furnish: Furnish = tables
+    door: Door = KAFKA
 
+    @property
+    def slug(self) -> str:
+        """Its name as part of others."""
+        return self.name.lower().replace(" ", "_").replace("+", "_")
 
-SERVICE = Contender("service", "bench.service")
-PLAIN_FAUST = Contender("plain Faust", "bench.plain_faust", share=15)
-BARE_LOOP = Contender("bare loop", "bench.bare_loop")
-CONTENDERS = (SERVICE, PLAIN_FAUST, BARE_LOOP)
+    def events(self, burst: Burst) -> int:
+        """How many events a burst leads to."""
+        return burst.commands - (burst.refusals if self.checks else 0)
+
+    def rejections(self, burst: Burst) -> int:
+        """How many records on `chat.rejections`."""
+        return burst.refusals if self.checks and not self.door.answers else 0
 
 
 class ContenderError(RuntimeError):
-    """A contender ended by itself or never joined; the text is the end of its log."""
+    """A program ended by itself or was never ready; the text is the end of its log."""
 
 
 @contextmanager
 def running(contender: Contender, settings: Settings, logs: Path) -> Iterator[ServerProcess]:
-    """Its process, a member of its group that owns every partition."""
-    log = logs / f"{contender.module}.log"
-    process = ServerProcess(contender.name, [sys.executable, "-m", contender.module], log)
+    """Its process, ready for commands. Raises `ContenderError`."""
+    with program(contender.module, lambda: contender.door.ready(settings), logs) as process:
+        yield process
+
+
+@contextmanager
+def program(module: str, ready: Callable[[], bool], logs: Path) -> Iterator[ServerProcess]:
+    """A process that runs a module and is `ready`. Raises `ContenderError`."""
+    process = ServerProcess(module, [sys.executable, "-m", module], logs / f"{module}.log")
     try:
-        _wait_joined(process, settings)
+        _wait(process, ready)
         yield process
     finally:
         process.stop(GRACE_SECONDS)
@@ -55,22 +103,10 @@ def require_alive(process: ServerProcess) -> None:
         raise ContenderError("\n".join(tail(process.log)))
 
 
-def _wait_joined(process: ServerProcess, settings: Settings) -> None:
-    admin = AdminClient(librdkafka(settings))
+def _wait(process: ServerProcess, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while _partitions(admin, settings.consumer_group) < settings.topic_partitions:
+    while not ready():
         require_alive(process)
         if time.monotonic() > deadline:
             raise ContenderError("\n".join(tail(process.log)))
         time.sleep(PAUSE)
-
-
-def _partitions(admin: AdminClient, group: str) -> int:
-    """How many partitions the group's members own; none as long as nobody can say."""
-    try:
-        found = admin.describe_consumer_groups([group])[group].result()
-    except KafkaException:
-        return 0  # the group's coordinator is still being found
-    if found.state is not ConsumerGroupState.STABLE:
-        return 0
-    return sum(len(member.assignment.topic_partitions) for member in found.members)

@@ -1,16 +1,19 @@
-"""Topics, keyspace and consumer group that nobody has used before, with every thread of the workloads in place."""
+"""Where contenders play: topics that they share, and for each what it keeps its data in, made when it first comes."""
 
 import asyncio
 import os
-import shutil
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
 
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, TopicPartition
 
-from bench.workloads import WORKLOADS, Place, places
+from bench.workload import Place
 from chat import topics
+from chat.broker import Place as Partition
 from chat.broker import broker
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Status, Thread, ThreadKey
 from chat.kafka import librdkafka
@@ -26,72 +29,100 @@ from chat.topic_specs import Topic
 
 PARTITIONS = 8
 HOUR_MS = 3_600_000
-PAUSE = 0.1
 AT_ONCE = 250
 """Threads made side by side: the servers have just started."""
 
-
-def build(addresses: Addresses) -> Settings:
-    """Settings of a new house; the environment, which every process started from now on inherits, says the same."""
-    name = f"bench_{uuid.uuid4().hex[:12]}"
-    os.environ |= {
-        "KAFKA_BOOTSTRAP_SERVERS": str(addresses.kafka),
-        "CASSANDRA_CONTACT_POINTS": ",".join(addresses.cassandra),
-        "CASSANDRA_PORT": str(addresses.cassandra_port),
-        "CASSANDRA_KEYSPACE": name,
-        "CONSUMER_GROUP": name,
-        "TOPIC_PARTITIONS": str(PARTITIONS),
-        "MAX_MESSAGES_PER_THREAD": "0",
-        "METRICS_PORT": str(free_port()),
-        "JWT_SECRET_KEY": "a secret of the benchmark, 32 bytes long at least",
-        "JWT_JWKS_URL": "",
-        "KEK_FOLDER": (keys := tempfile.mkdtemp(prefix="chat-bench-keys-")),
-        "SIGNING_KEY_FILE": f"{keys}/signing.pem",
-        "EXPORT_FOLDER": f"{keys}/exports",
-        "LOG_LEVEL": "INFO",
-    }
-    settings = load()
-    _delete_topics(settings)
-    asyncio.run(_furnish(settings))
-    return settings
+Furnish = Callable[[Settings, Sequence[Place]], None]
+"""Makes a contender's tables, with these threads where it looks for them."""
 
 
-def clear(settings: Settings) -> None:
-    """Gives the disk back."""
-    asyncio.run(_drop(settings))
-    shutil.rmtree(settings.kek_folder)
+class House:
+    """Settings for whoever plays; the environment, which processes started from then on inherit, says the same."""
+
+    def __init__(self, addresses: Addresses, places: Sequence[Place]) -> None:
+        self._name = f"bench_{uuid.uuid4().hex[:8]}"
+        self._addresses = addresses
+        self._places = places
+        self._made: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._keys = tempfile.TemporaryDirectory(prefix="chat-bench-keys-")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._keys.cleanup()
+
+    def enter(self, slug: str, furnish: Furnish) -> Settings:
+        """A consumer group that nobody has used before and that begins at the end of the topics."""
+        os.environ |= self._environment(slug)
+        settings = load()
+        if slug not in self._made:
+            furnish(settings, self._places)
+            self._made.add(slug)
+        _begin_at_end(settings)
+        return settings
+
+    def _environment(self, slug: str) -> dict[str, str]:
+        keys = Path(self._keys.name)
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": str(self._addresses.kafka),
+            "CASSANDRA_CONTACT_POINTS": ",".join(self._addresses.cassandra),
+            "CASSANDRA_PORT": str(self._addresses.cassandra_port),
+            "CASSANDRA_KEYSPACE": f"{self._name}_{slug}",
+            "CONSUMER_GROUP": f"{self._name}_{slug}_{uuid.uuid4().hex[:8]}",
+            "TOPIC_PARTITIONS": str(PARTITIONS),
+            "MAX_MESSAGES_PER_THREAD": "0",
+            "METRICS_PORT": str(free_port()),
+            "API_PORT": str(free_port()),
+            "API_WORKERS": "1",
+            "ENABLE_RATE_LIMITING": "false",
+            "JWT_SECRET_KEY": "a secret of the benchmark, 32 bytes long at least",
+            "JWT_JWKS_URL": "",
+            "KEK_FOLDER": str(keys),
+            "SIGNING_KEY_FILE": str(keys / "signing.pem"),
+            "EXPORT_FOLDER": str(keys / "exports"),
+            "LOG_LEVEL": "INFO",
+        }
 
 
-def _delete_topics(settings: Settings) -> None:
-    admin = AdminClient(librdkafka(settings))
-    there = list(broker(settings).describe(Topic))
-    for deletion in (admin.delete_topics(there) if there else {}).values():
-        deletion.result()
-    while broker(settings).describe(Topic):
-        time.sleep(PAUSE)
+def tables(settings: Settings, _places: Sequence[Place] = ()) -> None:
+    """For those who do not ask whether a thread is there."""
+    asyncio.run(_tables(settings))
 
 
-async def _furnish(settings: Settings) -> None:
+def tables_and_threads(settings: Settings, places: Sequence[Place]) -> None:
+    """For the service."""
+    asyncio.run(_furnish(settings, places))
+
+
+async def _tables(settings: Settings) -> None:
     await migrate.migrate(settings)
     await topics.apply(settings)
+
+
+async def _furnish(settings: Settings, places: Sequence[Place]) -> None:
+    await _tables(settings)
     connection = await Connection.open(settings)
     try:
         keys = await LearnerKeys.open(connection, settings, writes=True)
         store = await CassandraStore.open(connection, keys, lambda _tenant: 1)
-        threads = [_thread(one) for workload in WORKLOADS for one in places(workload)]
+        threads = [_thread(one) for one in places]
         for start in range(0, len(threads), AT_ONCE):
-            await store.commit(threads[start : start + AT_ONCE])
-            await store.write_list(threads[start : start + AT_ONCE])
+            some = threads[start : start + AT_ONCE]
+            await asyncio.gather(*(store.claim(one.key) for one in some))
+            await store.commit(some)
+            await store.write_list(some)
     finally:
         await connection.close()
 
 
-async def _drop(settings: Settings) -> None:
-    connection = await Connection.open(settings)
-    try:
-        await connection.run(f"DROP KEYSPACE {settings.cassandra_keyspace}")
-    finally:
-        await connection.close()
+def _begin_at_end(settings: Settings) -> None:
+    every = [Partition(Topic.COMMANDS, number) for number in range(settings.topic_partitions)]
+    consumer = Consumer(librdkafka(settings) | {"group.id": settings.consumer_group, "enable.auto.commit": False})
+    ends = broker(settings).ends(every)
+    at: list[Any] = [TopicPartition(str(one.topic), one.partition, end) for one, end in ends.items()]
+    consumer.commit(offsets=at, asynchronous=False)
+    consumer.close()
 
 
 def _thread(at: Place) -> ThreadWrite:

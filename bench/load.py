@@ -1,41 +1,55 @@
-"""The load generator: posts messages as a plain producer that knows the contract, from a process of its own."""
+"""The load generator: sends a workload as a plain producer that knows the contract, from a process of its own."""
 
 import secrets
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
 
 import schemas
-from bench.workloads import Place, Workload, place
+from bench.workload import Caller, Intent, Workload, posts
 from chat.domain.partition import learner_key
-from chat.ids import new_id
 from chat.kafka import librdkafka
 from chat.settings import Settings
 from chat.tokens import make_token
 from chat.topic_specs import Topic
 
 ISSUED = time.time()
-"""Fixed for the process, so that a learner has one token for the whole run."""
+"""Fixed for the process, so that a caller has one token for the whole run."""
 
 DAY = 86_400
 TICK = 0.005
-CONTENT = "Heute haben wir die Brüche geübt: ¾ und ⅝ sind schwer, aber ½ + ¼ kann ich jetzt. What comes next week?"
+SENT = "correlation-id"
+"""The header that says when a command was sent, and which its event has too; where latency is measured."""
+
+_bearers: dict[Caller, str] = {}
 
 
 class Burst(NamedTuple):
-    """Commands to the workload's threads, from the turn `first` on; `rate` a second, None as fast as they go.
+    """So many commands of a workload's `play`; `rate` a second, None as fast as they go.
 
-    With `traced` each brings a `traceparent` of its own that asks for a trace.
+    `touch` has a message for each thread instead. With `traced` each brings a `traceparent` of its own that asks for a
+    trace.
     """
 
     workload: Workload
-    first: int
     commands: int
+    play: int = 0
     rate: float | None = None
+    touch: bool = False
     traced: bool = False
+
+    def intents(self) -> Iterator[Intent]:
+        """What is to be sent, in order."""
+        make = posts if self.touch else self.workload.commands
+        return make(self.workload, self.commands, self.play)
+
+    @property
+    def refusals(self) -> int:
+        """How many of its commands a service must refuse."""
+        return 0 if self.touch else self.workload.refusals(self.commands)
 
 
 class Command(NamedTuple):
@@ -48,51 +62,46 @@ class Command(NamedTuple):
 
 def send(settings: Settings, burst: Burst) -> None:
     """Encodes all of a burst, sends it, and returns when the broker has it."""
-    commands = _commands(settings, burst)
+    commands = [_command(settings, burst, one) for one in burst.intents()]
     producer = Producer(
         librdkafka(settings)
         | {"partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 1}
         | {"queue.buffering.max.messages": 1_000_000}
     )
-    for due in _paced(commands, burst.rate):
+    for due in paced(commands, burst.rate):
+        sent = [(SENT, str(time.time_ns() // 1000))] if burst.rate else []
         for one in due:
-            producer.produce(Topic.COMMANDS, one.value, one.key, headers=one.headers)
+            producer.produce(Topic.COMMANDS, one.value, one.key, headers=[*one.headers, *sent])
         producer.poll(0)
     producer.flush()
 
 
-def _paced(commands: Sequence[Command], rate: float | None) -> Iterator[Sequence[Command]]:
+def paced(everything: Sequence[Any], rate: float | None) -> Iterator[Sequence[Any]]:
     """What is due at every tick."""
     if rate is None:
-        yield commands
+        yield everything
         return
-    start, rest, sent = time.perf_counter(), iter(commands), 0
-    while sent < len(commands):
+    start, rest, sent = time.perf_counter(), iter(everything), 0
+    while sent < len(everything):
         time.sleep(TICK)
-        due = min(len(commands), int((time.perf_counter() - start) * rate))
+        due = min(len(everything), int((time.perf_counter() - start) * rate))
         yield list(islice(rest, due - sent))
         sent = due
 
 
-def _commands(settings: Settings, burst: Burst) -> list[Command]:
-    turns = range(burst.first, burst.first + burst.commands)
-    where = [place(burst.workload, turn) for turn in turns]
-    bearers = {one: _bearer(settings, one) for one in set(where)}
-    return [Command(learner_key(*one[:2]), _value(one), _headers(bearers[one], burst.traced)) for one in where]
+def _command(settings: Settings, burst: Burst, one: Intent) -> Command:
+    tracing: list[tuple[str, str | bytes]] = []
+    if burst.traced:
+        tracing = [("traceparent", f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")]
+    key = learner_key(one.fields["tenant_id"], one.fields["learner_id"])
+    headers = [("authorization", bearer(settings, one.caller)), *tracing]
+    return Command(key, schemas.encode(one.type, one.fields), headers)
 
 
-def _headers(bearer: str, traced: bool) -> list[tuple[str, str | bytes]]:  # noqa: FBT001 - named by its caller
-    asking: list[tuple[str, str | bytes]] = []
-    if traced:
-        asking = [("traceparent", f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")]
-    return [("authorization", bearer), *asking]
-
-
-def _bearer(settings: Settings, at: Place) -> str:
-    user = f"user-of-{at.learner_id}"
-    return "Bearer " + make_token(settings, at.tenant_id, user, "learner", [at.learner_id], now=ISSUED, ttl=DAY)
-
-
-def _value(at: Place) -> bytes:
-    written = {"message_type": "text", "content": CONTENT, "reply_to": None, "metadata": "{}"}
-    return schemas.encode("PostMessage", at._asdict() | {"command_id": new_id(), "message_id": new_id()} | written)
+def bearer(settings: Settings, caller: Caller) -> str:
+    """The caller's `authorization`, the same for as long as the process lives."""
+    if caller not in _bearers:
+        tenant_id, user_id, role, learner_id = caller
+        token = make_token(settings, tenant_id, user_id, role, [learner_id], now=ISSUED, ttl=DAY)
+        _bearers[caller] = f"Bearer {token}"
+    return _bearers[caller]

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from bench.load import SENT
 from chat.broker import Place, broker
 from chat.kafka import librdkafka
 from chat.settings import Settings
 from chat.topic_specs import Topic
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds without an event after which a contender counts as stuck."""
 
 ATTENTION = 1.0
@@ -25,15 +26,16 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class MeasurementError(RuntimeError):
-    """A command was refused, or events did not come: the run says nothing."""
+    """A command was refused that should not be, or applied that should not be, or events did not come."""
 
 
 class Seen(NamedTuple):
-    """`rate` in commands a second, from the first command's append to the last event's arrival; times in ms."""
+    """`rate` a second, from the first one's sending to the last one's arrival; times in ms."""
 
     rate: float
     p50: float
     p99: float
+    p999: float
 
 
 def ends(settings: Settings) -> dict[Place, int]:
@@ -50,55 +52,67 @@ def attend(settings: Settings, starts: dict[Place, int]) -> None:
     _attending.append(consumer)
 
 
-def observe(commands: int) -> Seen:
-    """Reads events as any client would, until there is one for each command. For a process of its own.
+def observe(events: int, rejections: int) -> Seen:
+    """Reads as any client would, until so many events and rejections are there. For a process of its own.
 
-    An event's Kafka timestamp is its command's append time, so its age on arrival is the time from produce to event.
-    Raises `MeasurementError`.
+    An outcome's Kafka timestamp is its command's append time, from which its age is counted, unless it has the header
+    that says when the command was sent. Raises `MeasurementError`.
     """
     consumer = _attending.pop()
     try:
-        return _seen([_next(consumer) for _ in range(commands)])
+        outcomes = [_next(consumer) for _ in range(events + rejections)]
     finally:
         consumer.close()
+    if (refused := sum(topic == Topic.REJECTIONS for topic, _, _ in outcomes)) != rejections:
+        raise MeasurementError(f"{refused} commands were refused, {rejections} should have been")
+    return seen([(sent, arrived) for _, sent, arrived in outcomes])
 
 
-def _next(consumer: Consumer) -> tuple[float, float]:
-    """When the next event's command was appended and when the event arrived, in seconds."""
+def _next(consumer: Consumer) -> tuple[str, float, float]:
+    """The next outcome's topic, when its command was sent and when it arrived, in seconds."""
     message = consumer.poll(PATIENCE)
     arrived = time.time()
     if message is None:
         raise MeasurementError(f"no event for {PATIENCE:g} s")
-    _require_event(message)
-    return message.timestamp()[1] / 1000, arrived
+    _require_outcome(message)
+    return str(message.topic()), _sent(message), arrived
 
 
-def _require_event(message: Message) -> None:
+def _sent(message: Message) -> float:
+    stamp = next((value for key, value in message.headers() or () if key == SENT), None)
+    return message.timestamp()[1] / 1000 if stamp is None else int(stamp) / 1e6
+
+
+def _require_outcome(message: Message) -> None:
     error = message.error()
     if error is not None:
         raise KafkaException(error)
-    if message.topic() != Topic.EVENTS:
+    if message.topic() == Topic.DEAD_LETTER:
         raise MeasurementError(f"a command ended on {message.topic()}: {message.value()!r}")
 
 
-def _seen(times: Sequence[tuple[float, float]]) -> Seen:
-    ages = sorted((arrived - appended) * 1000 for appended, arrived in times)
-    first, last = min(appended for appended, _ in times), times[-1][1]
-    return Seen(len(times) / (last - first), _quantile(ages, 0.50), _quantile(ages, 0.99))
+def seen(times: Sequence[tuple[float, float]]) -> Seen:
+    """From when each was sent and when it was answered, in seconds."""
+    ages = sorted((arrived - sent) * 1000 for sent, arrived in times)
+    first, last = min(sent for sent, _ in times), max(arrived for _, arrived in times)
+    return Seen(len(times) / (last - first), *(_quantile(ages, share) for share in (0.50, 0.99, 0.999)))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, of user and kernel (proc(5), fields 14 and 15 of `stat`)."""
+class Usage(NamedTuple):
+    """What a process has used: CPU in seconds, memory now and at most in MiB."""
+
+    cpu: float
+    resident: float
+    peak: float
+
+
+def usage(pid: int) -> Usage:
+    """User and kernel time (proc(5), fields 14 and 15 of `stat`), VmRSS and VmHWM."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def peak_mib(pid: int) -> float:
-    """The most memory that a process has held (proc(5), VmHWM)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kib = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return int(kib) / 1024
+    memory = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    resident, peak = (int(memory[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, resident, peak)

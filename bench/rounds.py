@@ -1,51 +1,65 @@
-"""The run: contenders in turn, each in a house of its own, round after round."""
+"""The run: contenders in turn, each by itself, round after round. It knows none of them, and no workload."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from bench import house
-from bench.contender import BARE_LOOP, CONTENDERS, SERVICE, Contender, require_alive, running
-from bench.load import Burst, send
-from bench.measure import Seen, attend, cpu_seconds, ends, observe, peak_mib
-from bench.workloads import HOT, SPREAD, Workload
-from chat.servers.embedded import Addresses
-from chat.servers.process import ServerProcess
+from bench.contender import Contender, require_alive, running
+from bench.house import House
+from bench.load import Burst
+from bench.measure import MeasurementError, Seen, attend, ends, observe, usage
+from bench.reader import Reader, Reading, reading
+from bench.workload import Workload
+from bench.workloads import PAGES
+from bench.workloads.pages import PAGE
+from chat.servers.process import ServerProcess, tail
 from chat.settings import Settings
 
 
 class Sizes(NamedTuple):
-    """How much is run; `steady` is how long latency is measured, in seconds."""
+    """How much is run: `steady` and `idle` are how long latency is measured, in seconds; `pages` are read."""
 
     rounds: int
     commands: int
     steady: float
+    idle: float
+    pages: int
 
 
-FULL = Sizes(rounds=3, commands=30_000, steady=8.0)
-QUICK = Sizes(rounds=1, commands=15_000, steady=5.0)
+FULL = Sizes(rounds=5, commands=30_000, steady=10.0, idle=10.0, pages=5_000)
+QUICK = Sizes(rounds=3, commands=8_000, steady=3.0, idle=3.0, pages=1_500)
+
+IDLE_RATE = 20.0
+"""Commands a second at which each is alone."""
+
+
+class Cast(NamedTuple):
+    """Who plays what."""
+
+    contenders: Sequence[Contender]
+    workloads: Sequence[Workload]
+    readers: Sequence[Reader]
 
 
 class Figures(NamedTuple):
-    """One contender's figures in one round; CPU in µs a command, latencies in ms at half of `rate`."""
+    """What was measured in one round: `rate` a second, `cpu` in µs, `bytes` of memory that stayed, both for each
+    command or page; `peak_mib`; and latencies in ms, `half_` at half of `rate`, `idle_` one at a time.
+    """
 
     contender: str
     workload: str
     round: int
-    rate: float
-    cpu: float
-    peak_mib: float
-    p50: float | None = None
-    p99: float | None = None
+    values: dict[str, float]
 
 
 class Bench:
-    """Plays contenders on running servers, with one process that posts and one that watches."""
+    """Plays contenders on running servers, with one process that sends and one that watches."""
 
-    def __init__(self, addresses: Addresses, sizes: Sizes, logs: Path) -> None:
-        self._addresses = addresses
+    def __init__(self, house: House, sizes: Sizes, logs: Path) -> None:
+        self._house = house
         self._sizes = sizes
         self._logs = logs
         self._load, self._eye = (ProcessPoolExecutor(1, get_context("spawn")) for _ in range(2))
@@ -57,29 +71,51 @@ class Bench:
         self._load.shutdown()
         self._eye.shutdown()
 
-    def run(self) -> Iterator[Figures]:
+    def run(self, cast: Cast) -> Iterator[Figures]:
         """Every figure as it comes. The first play is not counted: the servers' compilers warm up in it."""
-        list(self._play(BARE_LOOP, 0))
+        list(self._play(cast.contenders[-1], cast, 0))
         for number in range(1, self._sizes.rounds + 1):
-            for contender in CONTENDERS:
-                yield from self._play(contender, number)
+            turn = number % len(cast.contenders)
+            for contender in (*cast.contenders[turn:], *cast.contenders[:turn]):
+                yield from self._play(contender, cast, number)
 
-    def _play(self, contender: Contender, number: int) -> Iterator[Figures]:
-        settings = house.build(self._addresses)
+    def _play(self, contender: Contender, cast: Cast, number: int) -> Iterator[Figures]:
+        settings = self._house.enter(contender.slug, contender.furnish)
+        reader = next((one for one in cast.readers if one.of == contender), None)
         with running(contender, settings, self._logs) as process:
             stage = _Stage(self, settings, contender, process, number)
-            yield from stage.play()
-        house.clear(settings)
+            for workload in cast.workloads:
+                yield from stage.play(workload)
+            if reader is not None and number == 1:
+                stage.burst(Burst(PAGES, PAGES.threads * PAGE))
+            if reader is not None and number and reader.module is None:
+                yield self._read(reader, settings, process, number)
+        if reader is not None and number and reader.module is not None:
+            with reader.running(settings, self._logs) as process:
+                yield self._read(reader, settings, process, number)
 
-    def measure(self, settings: Settings, process: ServerProcess, burst: Burst) -> Seen:
-        """Posts a burst and watches its events arrive."""
+    def _read(self, reader: Reader, settings: Settings, process: ServerProcess, number: int) -> Figures:
+        ask, pages = self._load.submit, self._sizes.pages
+        ask(reading, reader, settings, Reading(pages // 5, number)).result()
+        pid = ask(os.getpid).result() if reader.bare else process.pid
+        before = usage(pid)
+        found = ask(reading, reader, settings, Reading(pages, number)).result()
+        after = usage(pid)
+        values = {"cpu": (after.cpu - before.cpu) / pages * 1e6, **found._asdict()}
+        return Figures(reader.name, "pages", number, values | ({} if reader.bare else {"peak_mib": after.peak}))
+
+    def measure(self, settings: Settings, contender: Contender, process: ServerProcess, burst: Burst) -> Seen:
+        """Sends a burst and watches its events arrive. Raises `MeasurementError` or `ContenderError`."""
         self._eye.submit(attend, settings, ends(settings)).result()
-        watching = self._eye.submit(observe, burst.commands)
-        posting = self._load.submit(send, settings, burst)
-        seen = watching.result()
-        posting.result()
+        watching = self._eye.submit(observe, contender.events(burst), contender.rejections(burst))
+        sending = self._load.submit(contender.door.send, settings, burst)
+        try:
+            sending.result()
+            found = watching.result()
+        except MeasurementError as error:
+            raise MeasurementError("\n".join([str(error), *tail(process.log)])) from error
         require_alive(process)
-        return seen
+        return found
 
     @property
     def sizes(self) -> Sizes:
@@ -88,7 +124,7 @@ class Bench:
 
 
 class _Stage:
-    """One contender's turn in its house."""
+    """One contender's turn."""
 
     def __init__(
         self, bench: Bench, settings: Settings, contender: Contender, process: ServerProcess, number: int
@@ -99,29 +135,40 @@ class _Stage:
         self._process = process
         self._round = number
 
-    def play(self) -> Iterator[Figures]:
-        """Few threads, then many; each of them touched once before it is measured."""
-        commands = self._bench.sizes.commands // self._contender.share
-        self._burst(HOT, HOT.threads)
-        yield self._warm(HOT, commands)
-        # The first command of each thread is another figure: the service loads its state then.
-        cold = self._burst(SPREAD, SPREAD.threads // self._contender.share)
-        if self._contender is SERVICE:
-            yield cold._replace(workload="spread, first touch")
-        yield self._warm(SPREAD, commands)
+    def play(self, workload: Workload) -> Iterator[Figures]:
+        """First each thread is touched once, for then the service loads its state; that may be a figure too."""
+        share, sizes = self._contender.share, self._bench.sizes
+        cold = self._figures(Burst(workload, -(-workload.width // share), self._round, touch=True))
+        if workload.cold:
+            yield cold._replace(workload=f"{workload.name}, first touch")
+        warm = self._figures(Burst(workload, sizes.commands // share, self._round))
+        if self._round and self._contender.latency and workload.latency:
+            rate = warm.values["rate"] / 2
+            half = self._burst_at(workload, rate, sizes.steady)
+            idle = self._burst_at(workload, IDLE_RATE, sizes.idle)
+            warm.values.update(_named("half", half) | _named("idle", idle))
+        yield warm
 
-    def _warm(self, workload: Workload, commands: int) -> Figures:
-        figures = self._burst(workload, commands)
-        if self._contender is not SERVICE:
-            return figures
-        rate = figures.rate / 2
-        burst = Burst(workload, 0, int(rate * self._bench.sizes.steady), rate)
-        steady = self._bench.measure(self._settings, self._process, burst)
-        return figures._replace(p50=steady.p50, p99=steady.p99)
+    def _burst_at(self, workload: Workload, rate: float, seconds: float) -> Seen:
+        return self.burst(Burst(workload, max(10, int(rate * seconds)), self._round, rate))
 
-    def _burst(self, workload: Workload, commands: int) -> Figures:
+    def _figures(self, burst: Burst) -> Figures:
         pid = self._process.pid
-        before = cpu_seconds(pid)
-        seen = self._bench.measure(self._settings, self._process, Burst(workload, 0, commands))
-        used = (cpu_seconds(pid) - before) / commands * 1e6
-        return Figures(self._contender.name, workload.name, self._round, seen.rate, used, peak_mib(pid))
+        before = usage(pid)
+        rate = self.burst(burst).rate
+        after = usage(pid)
+        values = {
+            "rate": rate,
+            "cpu": (after.cpu - before.cpu) / burst.commands * 1e6,
+            "bytes": (after.resident - before.resident) / burst.commands * 2**20,
+            "peak_mib": after.peak,
+        }
+        return Figures(self._contender.name, burst.workload.name, self._round, values)
+
+    def burst(self, burst: Burst) -> Seen:
+        """Sends and watches. Raises `MeasurementError` or `ContenderError`."""
+        return self._bench.measure(self._settings, self._contender, self._process, burst)
+
+
+def _named(when: str, found: Seen) -> dict[str, float]:
+    return {f"{when}_p50": found.p50, f"{when}_p99": found.p99, f"{when}_p999": found.p999}

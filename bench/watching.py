@@ -16,13 +16,15 @@ from statistics import median
 from typing import NamedTuple
 from unittest.mock import patch
 
-from bench import house
-from bench.contender import SERVICE, Contender, running
+from bench.contender import Contender, running
+from bench.contenders import SERVICE
+from bench.house import House
 from bench.load import Burst
-from bench.measure import cpu_seconds
+from bench.measure import usage
 from bench.rounds import QUICK, Bench
+from bench.servers import servers
 from bench.workloads import HOT, SPREAD
-from chat.servers.embedded import Addresses, EmbeddedConfig, EmbeddedServers
+from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -39,7 +41,7 @@ class Guise(NamedTuple):
 
 
 GUISES = (
-    Guise("silent", Contender("silent", "bench.silent")),
+    Guise("silent", SERVICE._replace(name="silent", module="bench.silent")),
     Guise("default", SERVICE),
     Guise("trips", SERVICE, traces=True),
     Guise("commands", SERVICE, traces=True, asked=True),
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--guises", nargs="*", default=[one.name for one in GUISES])
     chosen = parser.parse_args()
     guises = [one for one in GUISES if one.name in chosen.guises]
-    with tempfile.TemporaryDirectory(prefix="chat-bench-") as folder, _servers(Path(folder)) as addresses:
+    with tempfile.TemporaryDirectory(prefix="chat-bench-") as folder, servers(Path(folder) / "servers") as addresses:
         costs = list(_rounds(addresses, Path(folder), guises, chosen.rounds, chosen.commands))
     print()
     for workload in WORKLOADS:
@@ -75,35 +77,30 @@ def main() -> None:
             print(f"{workload.name:7} {guise.name:9} {median(cpus):6.1f} µs {spread} {rate:7,.0f}/s")
 
 
-@contextmanager
-def _servers(folder: Path) -> Iterator[Addresses]:
-    config = EmbeddedConfig(folder / "servers", kafka_port=0, cassandra_port=0, cassandra_heap_mb=512, c2=True)
-    with EmbeddedServers(config) as servers:
-        yield servers.addresses
-
-
 def _rounds(addresses: Addresses, folder: Path, guises: list[Guise], rounds: int, commands: int) -> Iterator[Cost]:
     """Every figure as it comes. Each round begins with another guise, so that none is always first."""
-    with Bench(addresses, QUICK, folder / "logs") as bench, _collector() as endpoint:
+    places = [place for workload in WORKLOADS for place in workload.places()]
+    with House(addresses, places) as house, Bench(house, QUICK, folder / "logs") as bench, _collector() as endpoint:
         for number in range(rounds):
             turn = number % len(guises)
             for guise in guises[turn:] + guises[:turn]:
                 with patch.dict(os.environ, {ENDPOINT: endpoint if guise.traces else ""}):
-                    for one in _play(bench, addresses, folder, guise, commands):
+                    for one in _play(bench, house, folder, guise, commands):
                         print(f"{one.workload} {one.guise}: {one.cpu:.1f} µs, {one.rate:,.0f}/s", flush=True)
                         yield one
 
 
-def _play(bench: Bench, addresses: Addresses, folder: Path, guise: Guise, commands: int) -> Iterator[Cost]:
-    settings = house.build(addresses)
-    with running(guise.contender, settings, folder / "logs") as process:
+def _play(bench: Bench, house: House, folder: Path, guise: Guise, commands: int) -> Iterator[Cost]:
+    contender = guise.contender
+    settings = house.enter(SERVICE.slug, contender.furnish)
+    with running(contender, settings, folder / "logs") as process:
         for workload in WORKLOADS:
-            bench.measure(settings, process, Burst(workload, 0, workload.threads, traced=guise.asked))
-            before = cpu_seconds(process.pid)
-            seen = bench.measure(settings, process, Burst(workload, 0, commands, traced=guise.asked))
-            used = (cpu_seconds(process.pid) - before) / commands * 1e6
+            touch, burst = (Burst(workload, one, traced=guise.asked) for one in (workload.threads, commands))
+            bench.measure(settings, contender, process, touch)
+            before = usage(process.pid)
+            seen = bench.measure(settings, contender, process, burst)
+            used = (usage(process.pid).cpu - before.cpu) / commands * 1e6
             yield Cost(guise.name, workload.name, used, seen.rate)
-    house.clear(settings)
 
 
 @contextmanager

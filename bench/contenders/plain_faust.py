@@ -36,23 +36,18 @@ def make_app(settings: Settings, folder: str) -> faust.App:
         rows, reader = await PlainRows.open(connection), Reader(settings)
         async for received in stream.events():
             message = received.message
-            record = _Record(received.value, message.offset, round(message.timestamp * 1000))
-            one = reader.read(record, received.headers)
-            for row in (*rows.of_message(one), *rows.of_thread(one)):
+            change = reader.read(received.value, received.headers, message.offset, round(message.timestamp * 1000))
+            for row in rows.of([change]):
                 await connection.execute(*row)
-            event = one.event()
-            sent = await events.send(key=event.key.encode(), value=encoded(event), timestamp=message.timestamp)
-            await sent
+            event, sent = change.event, dict(change.sent)
+            await (
+                await events.send(
+                    key=event.key.encode(), value=encoded(event), timestamp=message.timestamp, headers=sent
+                )
+            )
 
     app.agent(commands, name="post")(post)
     return app
-
-
-class _Record:
-    """The part of a Kafka record that the reader wants."""
-
-    def __init__(self, value: bytes, offset: int, timestamp: int) -> None:
-        self.value, self.offset, self.timestamp = value, offset, timestamp
 
 
 async def _run(settings: Settings, folder: str) -> None:

@@ -6,13 +6,13 @@ by replica set, which the driver binds, sends the events, awaits all of it, and 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from cassandra.query import BatchStatement, BatchType
 
-from bench.plain import Post, Reader, encoded
+from bench.plain import Change, Reader, encoded
 from bench.rows import PlainRows, Row
 from chat import logs
 from chat.kafka import aiokafka
@@ -35,21 +35,16 @@ async def run(settings: Settings) -> None:
     await asyncio.gather(consumer.start(), producer.start())
     while True:
         polled = await consumer.getmany(timeout_ms=1_000, max_records=MAX_RECORDS)
-        posts = [(tp.partition, reader.read(one, dict(one.headers))) for tp, many in polled.items() for one in many]
-        if posts:
-            batches = _batches(connection, _rows(rows, [post for _, post in posts]))
+        changes = [(tp.partition, _read(reader, one)) for tp, many in polled.items() for one in many]
+        if changes:
+            batches = _batches(connection, rows.of([change for _, change in changes]))
             await connection.execute_all((batch, None) for batch in batches)
-            await asyncio.gather(*[await _emit(producer, partition, post) for partition, post in posts])
+            await asyncio.gather(*[await _emit(producer, partition, change) for partition, change in changes])
             await consumer.commit()
 
 
-def _rows(rows: PlainRows, posts: Sequence[Post]) -> Iterator[Row]:
-    """As the service: each message's rows, and its thread's once."""
-    last = {post.thread: post for post in posts}
-    for post in posts:
-        yield from rows.of_message(post)
-    for post in last.values():
-        yield from rows.of_thread(post)
+def _read(reader: Reader, record: Any) -> Change:
+    return reader.read(record.value, dict(record.headers), record.offset, record.timestamp)
 
 
 def _batches(connection: Connection, rows: Iterable[Row]) -> Iterator[BatchStatement]:
@@ -72,10 +67,10 @@ def _batch(rows: Iterable[Row]) -> BatchStatement:
     return batch
 
 
-async def _emit(producer: AIOKafkaProducer, partition: int, post: Post) -> Any:
+async def _emit(producer: AIOKafkaProducer, partition: int, change: Change) -> Any:
     """Queues the event; the future is the broker's acknowledgement."""
-    event = post.event()
-    where = {"key": event.key.encode(), "partition": partition, "timestamp_ms": post.time}
+    event = change.event
+    where = {"key": event.key.encode(), "partition": partition, "timestamp_ms": change.time, "headers": change.sent}
     return await producer.send(Topic.EVENTS, encoded(event), **where)
 
 
