@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.contenders import CONTENDERS
 from bench.house import House
 from bench.machine import machine, remarks, yardstick
+from bench.plots import draw
 from bench.readers import READERS
 from bench.report import Journal, line, medians, table
 from bench.rounds import FULL, QUICK, Bench, Cast, Figures, Sizes
@@ -34,6 +35,8 @@ def main() -> None:
     print(f"\n{table(found)}\n")
     for remark in said:
         print(f"beware: {remark}")
+    for file in draw(found, journal.file.parent):
+        print(f"drawn: {file}")
     print(f"{machine()}; {time.monotonic() - began:.0f} s; all figures are in {journal.file}")
 
 

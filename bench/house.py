@@ -29,6 +29,9 @@ from chat.topic_specs import Topic
 
 PARTITIONS = 8
 HOUR_MS = 3_600_000
+FOLDER = "BENCH_FOLDER"
+"""The setting that names a folder for whoever wants to keep something from play to play."""
+
 AT_ONCE = 250
 """Threads made side by side: the servers have just started."""
 
@@ -46,11 +49,12 @@ class House:
         self._made: set[str] = set()
 
     def __enter__(self) -> Self:
-        self._keys = tempfile.TemporaryDirectory(prefix="chat-bench-keys-")
+        self._folder = tempfile.TemporaryDirectory(prefix="chat-bench-house-")
+        (Path(self._folder.name) / "keys").mkdir(mode=0o700)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._keys.cleanup()
+        self._folder.cleanup()
 
     def enter(self, slug: str, furnish: Furnish) -> Settings:
         """A consumer group that nobody has used before and that begins at the end of the topics."""
@@ -63,7 +67,8 @@ class House:
         return settings
 
     def _environment(self, slug: str) -> dict[str, str]:
-        keys = Path(self._keys.name)
+        folder = Path(self._folder.name)
+        keys = folder / "keys"
         return {
             "KAFKA_BOOTSTRAP_SERVERS": str(self._addresses.kafka),
             "CASSANDRA_CONTACT_POINTS": ",".join(self._addresses.cassandra),
@@ -82,6 +87,7 @@ class House:
             "SIGNING_KEY_FILE": str(keys / "signing.pem"),
             "EXPORT_FOLDER": str(keys / "exports"),
             "LOG_LEVEL": "INFO",
+            FOLDER: str(folder),
         }
 
 

@@ -1,6 +1,7 @@
 """An HTTP client that costs as little as may be: requests made beforehand, sockets by libuv, answers parsed in C."""
 
 import asyncio
+import http.client
 import itertools
 import time
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from typing import Any, NamedTuple
 
 import httptools
 import uvloop
+
+from chat.settings import Settings
 
 HOST = "127.0.0.1"
 
@@ -44,6 +47,18 @@ def ask(port: int, requests: Sequence[Request], at_once: int, rate: float | None
     return uvloop.run(_ask(port, requests, at_once, rate))
 
 
+def serves(settings: Settings) -> bool:
+    """Whether health is answered with 200 now."""
+    connection = http.client.HTTPConnection(HOST, settings.api_port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
 async def _ask(port: int, requests: Sequence[Request], at_once: int, rate: float | None) -> list[Answer]:
     numbers, began = itertools.count(), time.time()
 
@@ -65,13 +80,14 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        self._answered: asyncio.Future[None] | None = None
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._answered.done():
+        if self._answered is not None and not self._answered.done():
             self._answered.set_exception(error or ConnectionResetError("the server closed the connection"))
 
     async def ask(self, asked: Request, sent: float) -> Answer:
-        self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answered = asyncio.get_running_loop().create_future()
         self._parser, self._body = httptools.HttpResponseParser(self), b""
         self._transport.write(b"%bx-sent: %d\r\n\r\n%b" % (asked.head, sent * 1e6, asked.body))
         await self._answered
@@ -87,4 +103,5 @@ class _Connection(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        self._answered.set_result(None)
+        if self._answered is not None:
+            self._answered.set_result(None)

@@ -92,7 +92,7 @@ class Journal:
 
     def __init__(self, file: Path | None, sizes: Sizes) -> None:
         now = datetime.now(UTC)
-        self.file = file or RESULTS / f"{now:%Y-%m-%dT%H-%M-%SZ}.json"
+        self.file = file or RESULTS / f"{now:%Y-%m-%dT%H-%M-%SZ}" / "figures.json"
         self.figures: list[Figures] = []
         self._head = {"at": now.isoformat(timespec="seconds"), "sizes": sizes._asdict()}
         self.file.parent.mkdir(parents=True, exist_ok=True)

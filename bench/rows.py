@@ -57,6 +57,11 @@ class PlainRows:
             *(row for change in last_of_each(changes) for row in self._of_thread(change)),
         ]
 
+    async def write_one_by_one(self, connection: Connection, change: Change) -> None:
+        """Awaits each row's write, as one would write it first."""
+        for row in self.of([change]):
+            await connection.execute(*row)
+
     def _of_change(self, change: Change) -> list[Row]:
         written = [self._command(change)]
         if change.message is not None:

@@ -2,10 +2,18 @@
 
 from bench.contender import Contender
 from bench.house import tables_and_threads
+from bench.http_door import HTTP
 
-SERVICE = Contender("service", "bench.contenders.service", checks=True, latency=True, furnish=tables_and_threads)
-BARE_LOOP = Contender("bare loop", "bench.contenders.bare_loop", latency=True)
-PLAIN_FAUST = Contender("plain Faust", "bench.contenders.plain_faust", share=15)
+_OURS = "bench.contenders"
 
-CONTENDERS = (SERVICE, BARE_LOOP, PLAIN_FAUST)
+SERVICE = Contender("service", f"{_OURS}.service", checks=True, latency=True, furnish=tables_and_threads)
+BARE_LOOP = Contender("bare loop", f"{_OURS}.bare_loop", latency=True)
+PLAIN_FAUST = Contender("plain Faust", f"{_OURS}.plain_faust", share=15)
+FASTSTREAM = Contender("FastStream", f"{_OURS}.faststream_handler", share=15)
+QUIX_STREAMS = Contender("Quix Streams", f"{_OURS}.quix_streams", share=15)
+FASTAPI_POSTGRES = Contender(
+    "FastAPI + PostgreSQL", f"{_OURS}.fastapi_postgres", share=8, checks=True, latency=True, door=HTTP
+)
+
+CONTENDERS = (SERVICE, BARE_LOOP, PLAIN_FAUST, FASTSTREAM, QUIX_STREAMS, FASTAPI_POSTGRES)
 """In the order of each round."""

@@ -37,8 +37,7 @@ def make_app(settings: Settings, folder: str) -> faust.App:
         async for received in stream.events():
             message = received.message
             change = reader.read(received.value, received.headers, message.offset, round(message.timestamp * 1000))
-            for row in rows.of([change]):
-                await connection.execute(*row)
+            await rows.write_one_by_one(connection, change)
             event, sent = change.event, dict(change.sent)
             await (
                 await events.send(

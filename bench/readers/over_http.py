@@ -1,9 +1,8 @@
 """Pages over HTTP, from whoever serves them on `API_PORT`."""
 
-import http.client
 import json
 
-from bench.http_client import HOST, ask, request
+from bench.http_client import ask, request
 from bench.load import bearer
 from bench.measure import MeasurementError, Seen, seen
 from bench.reader import AT_ONCE
@@ -25,18 +24,6 @@ def read(settings: Settings, places: list[Place]) -> Seen:
     if (shown := len(json.loads(answers[-1].body)["items"])) != PAGE:
         raise MeasurementError(f"a page holds {shown} messages")
     return seen([(one.sent, one.arrived) for one in answers])
-
-
-def ready(settings: Settings) -> bool:
-    """Whether health is answered with 200 now."""
-    connection = http.client.HTTPConnection(HOST, settings.api_port, timeout=5)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def _learner(one: Place) -> Caller:

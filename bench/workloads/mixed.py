@@ -7,6 +7,8 @@ from bench.workload import Intent, Place, Workload, post
 from chat.ids import new_id
 
 EDITED = "I meant: ¾ and ⅝ are hard, but ½ + ¼ I can do now."
+UNDER_WAY = 64
+"""The latest posts and threads are left alone: over HTTP a later request may be served before an earlier one."""
 
 
 def mixed(workload: Workload, commands: int, play: int) -> Iterator[Intent]:
@@ -15,26 +17,24 @@ def mixed(workload: Workload, commands: int, play: int) -> Iterator[Intent]:
     places = [workload.place(turn, play) for turn in range(workload.width)]
     sent: list[tuple[Place, str]] = []
     for _ in range(commands):
-        thrown = dice.random()
+        thrown, settled = dice.random(), max(workload.width, len(places) - UNDER_WAY)
         if thrown < 0.05:
-            at = dice.choice(places)._replace(thread_id=new_id())
-            places.append(at)
-            yield Intent.of("CreateThread", at, role="teacher", title="Fractions", metadata="{}")
-        elif thrown < 0.20 and sent:
+            places.append(dice.choice(places)._replace(thread_id=new_id()))
+            yield Intent.of("CreateThread", places[-1], role="teacher", title="Fractions", metadata="{}")
+        elif thrown < 0.20 and len(sent) > UNDER_WAY:
             yield _change(sent, dice, delete=thrown < 0.10)
         else:
-            one = post(dice.choice(places))
+            one = post(places[dice.randrange(settled)])
             sent.append((_place(one), one.fields["message_id"]))
             yield one
 
 
 def _change(sent: list[tuple[Place, str]], dice: random.Random, *, delete: bool) -> Intent:
-    chosen = dice.randrange(len(sent))
+    chosen = dice.randrange(len(sent) - UNDER_WAY)
     at, message_id = sent[chosen]
     if not delete:
         return Intent.of("EditMessage", at, message_id=message_id, content=EDITED, metadata=None)
-    sent[chosen] = sent[-1]
-    sent.pop()
+    del sent[chosen]
     return Intent.of("DeleteMessage", at, message_id=message_id)
 
 
