@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format docs docs-site chart rules bench bench-quick lock clean
+.PHONY: help install run test soak lint format docs docs-site chart rules bench bench-quick bench-growth profile lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -77,6 +77,12 @@ bench: $(BENCH_STAMP) ## commands and pages a second, beside other ways to do it
 
 bench-quick: $(BENCH_STAMP) ## the same in 8 minutes
 	$(BENCH) -m bench --quick
+
+bench-growth: $(BENCH_STAMP) ## commands/s against threads, pages against depth, memory against commands; half an hour
+	$(BENCH) -m bench.growth
+
+profile: $(BENCH_STAMP) ## a flame graph of a worker under load, and what it spends most on
+	$(BENCH) -m bench.profiling
 
 # The lock holds everything, so pip resolves nothing (--no-deps): its resolver would take a newer release for a package's
 # extra, which has no hash here. With the extras named, plain `pip install --require-hashes` works too.

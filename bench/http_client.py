@@ -2,8 +2,8 @@
 
 import asyncio
 import http.client
-import itertools
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,10 +16,14 @@ HOST = "127.0.0.1"
 
 
 class Request(NamedTuple):
-    """What is sent: the request line and headers without the empty line that ends them, and the body."""
+    """What is sent: the request line and headers without the empty line that ends them, and the body.
+
+    Requests of one `lane` are sent in order, each when the one before it is answered.
+    """
 
     head: bytes
-    body: bytes = b""
+    body: bytes
+    lane: int
 
 
 class Answer(NamedTuple):
@@ -31,12 +35,12 @@ class Answer(NamedTuple):
     arrived: float
 
 
-def request(method: str, path: str, bearer: str, body: bytes = b"") -> Request:
+def request(method: str, path: str, bearer: str, lane: int, body: bytes = b"") -> Request:
     """A request with JSON, or with none."""
     head = f"{method} {path} HTTP/1.1\r\nhost: {HOST}\r\nauthorization: {bearer}\r\n"
     if body:
         head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-    return Request(head.encode(), body)
+    return Request(head.encode(), body, lane)
 
 
 def ask(port: int, requests: Sequence[Request], at_once: int, rate: float | None = None) -> list[Answer]:
@@ -60,19 +64,23 @@ def serves(settings: Settings) -> bool:
 
 
 async def _ask(port: int, requests: Sequence[Request], at_once: int, rate: float | None) -> list[Answer]:
-    numbers, began = itertools.count(), time.time()
+    lanes: defaultdict[int, list[tuple[float, Request]]] = defaultdict(list)
+    began = time.time()
+    for number, one in enumerate(requests):
+        lanes[one.lane % at_once].append((began + number / rate if rate else 0.0, one))
+    answers = await asyncio.gather(*(_in_turn(port, lane) for lane in lanes.values()))
+    return [one for many in answers for one in many]
 
-    async def one_after_the_other() -> list[Answer]:
-        _, connection = await asyncio.get_running_loop().create_connection(_Connection, HOST, port)
-        answers = []
-        while (number := next(numbers)) < len(requests):
-            due = began + number / rate if rate else time.time()
-            await asyncio.sleep(max(0, due - time.time()))
-            answers.append(await connection.ask(requests[number], due))
-        connection.close()
-        return answers
 
-    return [one for many in await asyncio.gather(*(one_after_the_other() for _ in range(at_once))) for one in many]
+async def _in_turn(port: int, requests: Sequence[tuple[float, Request]]) -> list[Answer]:
+    """Each when it is due, in seconds since 1970; one that is late counts from then on too."""
+    _, connection = await asyncio.get_running_loop().create_connection(_Connection, HOST, port)
+    answers = []
+    for due, one in requests:
+        await asyncio.sleep(max(0.0, due - time.time()))
+        answers.append(await connection.ask(one, due or time.time()))
+    connection.close()
+    return answers
 
 
 class _Connection(asyncio.Protocol):

@@ -1,5 +1,6 @@
 """Commands as HTTP requests, for a contender that takes them so: each is answered when its event is on Kafka."""
 
+import zlib
 from http import HTTPStatus
 
 import orjson
@@ -12,7 +13,7 @@ from bench.workload import Intent
 from chat.settings import Settings
 
 AT_ONCE = 32
-"""Requests side by side."""
+"""Requests side by side, of different threads."""
 
 _PATHS = {
     "CreateThread": ("POST", "/api/v1/threads"),
@@ -33,8 +34,10 @@ def send(settings: Settings, burst: Burst) -> None:
 
 
 def _request(settings: Settings, one: Intent) -> Request:
+    """A thread's in order, as a topic has them too."""
     method, path = _PATHS[one.type]
-    return request(method, path, bearer(settings, one.caller), orjson.dumps(one.fields))
+    lane = zlib.crc32(one.fields["thread_id"].encode())
+    return request(method, path, bearer(settings, one.caller), lane, orjson.dumps(one.fields))
 
 
 HTTP = Door(serves, send, answers=True)

@@ -59,7 +59,7 @@ def table(found: Medians) -> str:
     left = "workload".ljust(20) + " contender".ljust(22)
     lines = [left + " ".join(column.heading.rjust(WIDTH) for column in COLUMNS)]
     for workload, contenders in found.items():
-        for name, values in contenders.items():
+        for name, values in sorted(contenders.items(), key=lambda item: -item[1]["rate"]):
             cells = [_cell(column, values, contenders) for column in COLUMNS]
             lines.append(f"{workload:20} {name:21}" + " ".join(cell.rjust(WIDTH) for cell in cells))
     return "\n".join(lines)

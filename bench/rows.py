@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
+from bench.house import OWNER
 from bench.plain import Change, last_of_each
 from chat.domain.commands import CreateThread, PostMessage
 from chat.domain.model import FIRST_GENERATION, Message, bucket_of
@@ -16,7 +17,6 @@ from chat.storage.store import REMEMBERED_SECONDS
 
 RETENTION = 365 * 86_400
 
-_OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)"
 _OWNED = "INSERT INTO learner_threads (tenant_id, learner_id, generation, thread_id) VALUES (?, ?, ?, ?)"
 _TEXTS = {
     "message": rows._MESSAGE,  # noqa: SLF001 - the very same
@@ -26,7 +26,7 @@ _TEXTS = {
     "log_thread": rows._LOG_THREAD,  # noqa: SLF001
     "activity": rows._LIST_ACTIVITY,  # noqa: SLF001
     "details": rows._LIST_DETAILS,  # noqa: SLF001
-    "owner": _OWNER,
+    "owner": OWNER,
     "owned": _OWNED,
 }
 

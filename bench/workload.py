@@ -59,7 +59,7 @@ def post(at: Place) -> Intent:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Commands to `threads` threads in turn, each of a learner of its own; `number` tells the workloads' ids apart.
+    """Commands to `threads` threads in turn, `each` of them a learner's; `number` tells the workloads' ids apart.
 
     With `used` a play takes so many of the threads, the next play the next ones. `bad` of ten commands are such as a
     service must refuse. `cold`: the first command to each thread is a figure of its own. `latency`: how long an event
@@ -70,6 +70,7 @@ class Workload:
     number: int
     threads: int
     commands: Commands = posts
+    each: int = 1
     used: int = 0
     bad: int = 0
     cold: bool = False
@@ -83,8 +84,9 @@ class Workload:
     def place(self, turn: int, play: int = 0) -> Place:
         """The thread whose turn it is."""
         number = (play * self.used + turn % self.width) % self.threads
-        thread_id = f"0000000{self.number}-0000-7000-8000-{number:012x}"
-        return Place(f"tenant-{number % TENANTS}", f"{self.name.replace(' ', '-')}-learner-{number}", thread_id)
+        thread_id = f"{self.number:08x}-0000-7000-8000-{number:012x}"
+        learner = number // self.each
+        return Place(f"tenant-{learner % TENANTS}", f"{self.name.replace(' ', '-')}-learner-{learner}", thread_id)
 
     def places(self) -> list[Place]:
         """Every thread of it."""

@@ -15,5 +15,5 @@ FASTAPI_POSTGRES = Contender(
     "FastAPI + PostgreSQL", f"{_OURS}.fastapi_postgres", share=8, checks=True, latency=True, door=HTTP
 )
 
-CONTENDERS = (SERVICE, BARE_LOOP, PLAIN_FAUST, FASTSTREAM, QUIX_STREAMS, FASTAPI_POSTGRES)
-"""In the order of each round."""
+CONTENDERS = (FASTAPI_POSTGRES, QUIX_STREAMS, FASTSTREAM, PLAIN_FAUST, SERVICE, BARE_LOOP)
+"""Each round begins with another one; the servers warm up with the last."""

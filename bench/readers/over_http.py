@@ -14,8 +14,8 @@ from chat.settings import Settings
 def read(settings: Settings, places: list[Place]) -> Seen:
     """Asks as each thread's learner. Raises `MeasurementError` where an answer is no whole page."""
     requests = [
-        request("GET", f"/api/v1/threads/{one.thread_id}/messages?limit={PAGE}", bearer(settings, _learner(one)))
-        for one in places
+        request("GET", f"/api/v1/threads/{one.thread_id}/messages?limit={PAGE}", bearer(settings, _learner(one)), turn)
+        for turn, one in enumerate(places)
     ]
     answers = ask(settings.api_port, requests, AT_ONCE)
     for one in answers:

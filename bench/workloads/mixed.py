@@ -7,8 +7,6 @@ from bench.workload import Intent, Place, Workload, post
 from chat.ids import new_id
 
 EDITED = "I meant: ¾ and ⅝ are hard, but ½ + ¼ I can do now."
-UNDER_WAY = 64
-"""The latest posts and threads are left alone: over HTTP a later request may be served before an earlier one."""
 
 
 def mixed(workload: Workload, commands: int, play: int) -> Iterator[Intent]:
@@ -17,20 +15,20 @@ def mixed(workload: Workload, commands: int, play: int) -> Iterator[Intent]:
     places = [workload.place(turn, play) for turn in range(workload.width)]
     sent: list[tuple[Place, str]] = []
     for _ in range(commands):
-        thrown, settled = dice.random(), max(workload.width, len(places) - UNDER_WAY)
+        thrown = dice.random()
         if thrown < 0.05:
             places.append(dice.choice(places)._replace(thread_id=new_id()))
             yield Intent.of("CreateThread", places[-1], role="teacher", title="Fractions", metadata="{}")
-        elif thrown < 0.20 and len(sent) > UNDER_WAY:
+        elif thrown < 0.20 and sent:
             yield _change(sent, dice, delete=thrown < 0.10)
         else:
-            one = post(places[dice.randrange(settled)])
+            one = post(dice.choice(places))
             sent.append((_place(one), one.fields["message_id"]))
             yield one
 
 
 def _change(sent: list[tuple[Place, str]], dice: random.Random, *, delete: bool) -> Intent:
-    chosen = dice.randrange(len(sent) - UNDER_WAY)
+    chosen = dice.randrange(len(sent))
     at, message_id = sent[chosen]
     if not delete:
         return Intent.of("EditMessage", at, message_id=message_id, content=EDITED, metadata=None)
