@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help install run test soak lint format docs docs-site chart rules bench bench-quick bench-growth profile lock clean
 
 help: ## show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make .venv with pinned, hash-checked dependencies
 
