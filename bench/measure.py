@@ -46,6 +46,8 @@ def ends(settings: Settings) -> dict[Place, int]:
 
 def attend(settings: Settings, starts: dict[Place, int]) -> None:
     """Begins to fetch, for `observe` in the same process: else the first events would wait for the consumer."""
+    while _attending:
+        _attending.pop().close()
     consumer = Consumer(librdkafka(settings) | {"group.id": "none", "enable.auto.commit": False})
     consumer.assign([TopicPartition(str(topic), number, at) for (topic, number), at in starts.items()])
     consumer.poll(ATTENTION)
@@ -58,11 +60,7 @@ def observe(events: int, rejections: int) -> Seen:
     An outcome's Kafka timestamp is its command's append time, from which its age is counted, unless it has the header
     that says when the command was sent. Raises `MeasurementError`.
     """
-    consumer = _attending.pop()
-    try:
-        outcomes = [_next(consumer) for _ in range(events + rejections)]
-    finally:
-        consumer.close()
+    outcomes = [_next(_attending[0]) for _ in range(events + rejections)]
     if (refused := sum(topic == Topic.REJECTIONS for topic, _, _ in outcomes)) != rejections:
         raise MeasurementError(f"{refused} commands were refused, {rejections} should have been")
     return seen([(sent, arrived) for _, sent, arrived in outcomes])

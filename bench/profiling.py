@@ -1,6 +1,7 @@
 """`python -m bench.profiling`: where a worker's time goes under load: a flame graph, and the functions that take most.
 
-py-spy looks at the process from outside, a hundred times a second; threads that wait are not counted.
+py-spy looks at the process from outside, RATE times a second, and counts the thread that holds the interpreter: one
+that waits for a socket, or that the kernel works for, does not.
 """
 
 import argparse
@@ -22,6 +23,7 @@ COMMANDS = 20_000
 """Of a burst; one follows the other as long as py-spy looks."""
 
 LINES = 30
+RATE = 200
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def _arguments() -> argparse.Namespace:
 def _record(on: Stage, workload: Workload, seconds: int, form: str, file: Path) -> float:
     """Has py-spy look while the worker has all that it can do; the worker's CPU in µs a command."""
     spy = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(on.worker.pid)]
-    command = [*spy, "--duration", str(seconds), "--format", form, "--output", str(file)]
+    command = [*spy, "--gil", "--rate", str(RATE), "--duration", str(seconds), "--format", form, "--output", str(file)]
     before, bursts = usage(on.worker.pid), 0
     with ThreadPoolExecutor(1) as threads:
         looking = threads.submit(subprocess.run, command, check=True, capture_output=True)
@@ -73,7 +75,7 @@ def _summary(stacks: str, cost: float) -> Iterator[str]:
         everything += int(count)
         itself[names[-1]] += int(count)
         within.update(dict.fromkeys((name for name in names if _ours(name)), int(count)))
-    yield f"{everything} samples; {cost:.0f} µs of CPU a command, with py-spy looking"
+    yield f"{everything} samples; {cost:.0f} µs of CPU a command, with py-spy looking, of which the shares are taken"
     for title, counted in (("itself", itself), ("with all that it calls, ours only", within)):
         yield f"\n{'share':>7} {'µs':>7}  {title}"
         for name, seen in counted.most_common(LINES):

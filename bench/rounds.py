@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -30,7 +31,7 @@ class Sizes(NamedTuple):
 
 
 FULL = Sizes(rounds=5, commands=30_000, steady=10.0, idle=10.0, pages=5_000)
-QUICK = Sizes(rounds=3, commands=8_000, steady=3.0, idle=3.0, pages=1_500)
+QUICK = Sizes(rounds=3, commands=6_000, steady=2.0, idle=2.0, pages=1_000)
 
 IDLE_RATE = 20.0
 """Commands a second at which each is alone."""
@@ -81,16 +82,16 @@ class Bench:
 
     def _play(self, contender: Contender, cast: Cast, number: int) -> Iterator[Figures]:
         settings = self._house.enter(contender.slug, contender.furnish)
-        reader = next((one for one in cast.readers if one.of == contender), None)
-        with running(contender, settings, self._logs) as process:
-            stage = _Stage(self, settings, contender, process, number)
+        reader = next((one for one in cast.readers if number and one.of == contender), None)
+        with self.watched(contender, settings) as process:
+            turn = _Turn(self, settings, contender, process, number)
             for workload in cast.workloads:
-                yield from stage.play(workload)
-            if reader is not None and number == 1:
-                stage.burst(Burst(PAGES, PAGES.threads * PAGE))
-            if reader is not None and number and reader.module is None:
+                yield from turn.play(workload)
+            if reader and number == 1:
+                turn.burst(Burst(PAGES, PAGES.threads * PAGE))
+            if reader and reader.module is None:
                 yield self._read(reader, settings, process, number)
-        if reader is not None and number and reader.module is not None:
+        if reader and reader.module:
             with reader.running(settings, self._logs) as process:
                 yield self._read(reader, settings, process, number)
 
@@ -104,9 +105,18 @@ class Bench:
         values = {"cpu": (after.cpu - before.cpu) / pages * 1e6, **found._asdict()}
         return Figures(reader.name, "pages", number, values | ({} if reader.bare else {"peak_mib": after.peak}))
 
+    @contextmanager
+    def watched(self, contender: Contender, settings: Settings) -> Iterator[ServerProcess]:
+        """The contender's process, with somebody who attends to its events. Raises `ContenderError`."""
+        with running(contender, settings, self._logs) as process:
+            self._eye.submit(attend, settings, ends(settings)).result()
+            yield process
+
     def measure(self, settings: Settings, contender: Contender, process: ServerProcess, burst: Burst) -> Seen:
-        """Sends a burst and watches its events arrive. Raises `MeasurementError` or `ContenderError`."""
-        self._eye.submit(attend, settings, ends(settings)).result()
+        """Sends a burst to one who is `watched`, and sees its events arrive.
+
+        Raises `MeasurementError` or `ContenderError`.
+        """
         watching = self._eye.submit(observe, contender.events(burst), contender.rejections(burst))
         sending = self._load.submit(contender.door.send, settings, burst)
         try:
@@ -123,7 +133,7 @@ class Bench:
         return self._sizes
 
 
-class _Stage:
+class _Turn:
     """One contender's turn."""
 
     def __init__(

@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.contender import running
 from bench.contenders import SERVICE
 from bench.house import House
 from bench.load import Burst
@@ -36,5 +35,5 @@ def stage(workloads: Sequence[Workload]) -> Iterator[Stage]:
         house = stack.enter_context(House(stack.enter_context(servers(folder / "servers")), places))
         bench = stack.enter_context(Bench(house, QUICK, folder / "logs"))
         settings = house.enter(SERVICE.slug, SERVICE.furnish)
-        worker = stack.enter_context(running(SERVICE, settings, folder / "logs"))
+        worker = stack.enter_context(bench.watched(SERVICE, settings))
         yield Stage(settings, worker, lambda burst: bench.measure(settings, SERVICE, worker, burst), folder / "logs")

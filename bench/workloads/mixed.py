@@ -40,4 +40,4 @@ def _place(one: Intent) -> Place:
     return Place(*(one.fields[name] for name in Place._fields))
 
 
-MIXED = Workload("mixed", 4, threads=200, commands=mixed, latency=True)
+MIXED = Workload("mixed", 4, threads=200, commands=mixed)
