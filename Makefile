@@ -72,7 +72,7 @@ $(BENCH_STAMP): requirements-bench.lock pyproject.toml
 	$(BENCH) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(BENCH_STAMP)
 
-bench: $(BENCH_STAMP) ## commands and pages a second, beside other ways to do it; more than an hour
+bench: $(BENCH_STAMP) ## commands and pages a second, beside other ways to do it; 40 minutes
 	$(BENCH) -m bench
 
 bench-quick: $(BENCH_STAMP) ## the same in 8 minutes

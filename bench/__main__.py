@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.contenders import CONTENDERS
 from bench.house import House
-from bench.machine import machine, remarks, yardstick
+from bench.machine import anchor, machine, remarks, yardstick
 from bench.plots import draw
 from bench.readers import READERS
 from bench.report import Journal, line, medians, table
@@ -35,6 +35,8 @@ def main() -> None:
     print(f"\n{table(found)}\n")
     for remark in said:
         print(f"beware: {remark}")
+    if arguments.anchor:
+        print(f"anchored: {anchor(found)}")
     for file in draw(found, journal.file.parent):
         print(f"drawn: {file}")
     print(f"{machine()}; {time.monotonic() - began:.0f} s; all figures are in {journal.file}")
@@ -46,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how often each contender plays; the medians count")
     parser.add_argument("--commands", type=int, help="commands that the service is measured with")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all figures go")
+    parser.add_argument("--anchor", action="store_true", help="keep the bare loop's medians as this machine's anchors")
     for what, every in (("contenders", CONTENDERS), ("workloads", WORKLOADS)):
         names = [one.name for one in every]
         parser.add_argument(f"--{what}", nargs="*", choices=names, default=names, metavar="NAME", help=", ".join(names))

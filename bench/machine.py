@@ -3,8 +3,10 @@
 import json
 import os
 import platform
+import re
 import timeit
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,15 @@ def remarks(found: Found, load: float) -> Iterator[str]:
     for workload, contenders in found.items():
         yield from _bare(workload, contenders, there[BARE_LOOP].get(workload))
         yield from _plain(workload, contenders)
+
+
+def anchor(found: Found) -> Path:
+    """Writes the bare loop's rates as the anchors of this machine; the file."""
+    rates = {workload: round(found[workload][BARE_LOOP]["rate"]) for workload in found if BARE_LOOP in found[workload]}
+    here = {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "yardstick_ms": round(yardstick(), 1)}
+    file = ANCHORS / f"{re.sub('[^a-z0-9]+', '-', machine().lower())}.json"
+    file.write_text(json.dumps(here | {BARE_LOOP: rates}, indent=1) + "\n")
+    return file
 
 
 def _bare(workload: str, contenders: Mapping[str, Mapping[str, float]], anchor: float | None) -> Iterator[str]:

@@ -20,12 +20,12 @@ RETENTION = 365 * 86_400
 _OWNED = "INSERT INTO learner_threads (tenant_id, learner_id, generation, thread_id) VALUES (?, ?, ?, ?)"
 _TEXTS = {
     "message": rows._MESSAGE,  # noqa: SLF001 - the very same
-    "command": rows._COMMAND,  # noqa: SLF001
-    "log_message": rows._LOG_MESSAGE,  # noqa: SLF001
-    "log_head": rows._LOG_HEAD,  # noqa: SLF001
-    "log_thread": rows._LOG_THREAD,  # noqa: SLF001
-    "activity": rows._LIST_ACTIVITY,  # noqa: SLF001
-    "details": rows._LIST_DETAILS,  # noqa: SLF001
+    "command": rows._COMMAND,  # noqa: SLF001 - as above
+    "log_message": rows._LOG_MESSAGE,  # noqa: SLF001 - as above
+    "log_head": rows._LOG_HEAD,  # noqa: SLF001 - as above
+    "log_thread": rows._LOG_THREAD,  # noqa: SLF001 - as above
+    "activity": rows._LIST_ACTIVITY,  # noqa: SLF001 - as above
+    "details": rows._LIST_DETAILS,  # noqa: SLF001 - as above
     "owner": OWNER,
     "owned": _OWNED,
 }
