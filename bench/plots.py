@@ -1,4 +1,4 @@
-"""`python -m bench.plots FILE FOLDER`: the figures of a run as pictures."""
+"""`python -m bench.plots FILE FOLDER`: the figures of a run as pictures, and as a table for a page."""
 
 import argparse
 import json
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+
+from bench.report import markdown
 
 mpl.use("agg")
 
@@ -78,13 +80,15 @@ def _saved(file: Path) -> Path:
 
 
 def main() -> None:
-    """Prints the names of the files."""
+    """Prints the names of the files, and the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.plots", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("folder", type=Path)
     asked = parser.parse_args()
-    for file in draw(json.loads(asked.file.read_text())["medians"], asked.folder):
+    found = json.loads(asked.file.read_text())["medians"]
+    for file in draw(found, asked.folder):
         print(file)
+    print(markdown(found))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ that waits for a socket, or that the kernel works for, does not.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -39,6 +40,7 @@ def main() -> None:
         on.send(Burst(workload, COMMANDS))
         _record(on, workload, arguments.seconds, "flamegraph", graph)
         cost = _record(on, workload, arguments.seconds, "raw", stacks)
+    graph.write_text(_titled(graph.read_text(), f"A worker under load: {workload.name}"))
     text.write_text("\n".join(_summary(stacks.read_text(), cost)) + "\n")
     print(text.read_text())
     print(f"the flame graph is {graph}")
@@ -64,6 +66,11 @@ def _record(on: Stage, workload: Workload, seconds: int, form: str, file: Path) 
             on.send(Burst(workload, COMMANDS, play=bursts))
         looking.result()
     return (usage(on.worker.pid).cpu - before.cpu) / (bursts * COMMANDS) * 1e6
+
+
+def _titled(graph: str, title: str) -> str:
+    """The graph under a name: py-spy calls it by its own command line."""
+    return re.sub('(<text id="title"[^>]*>)[^<]*', rf"\g<1>{title}", graph)
 
 
 def _summary(stacks: str, cost: float) -> Iterator[str]:

@@ -34,10 +34,10 @@ COLUMNS = (
     Column("bytes", "bytes", ",.0f"),
     Column("MiB", "peak_mib", ",.0f"),
     Column("half p50", "half_p50", ",.1f"),
-    Column("p99", "half_p99", ",.1f"),
+    Column("half p99", "half_p99", ",.1f"),
     Column("p99.9", "half_p999", ",.1f"),
     Column("idle p50", "idle_p50", ",.1f"),
-    Column("p99", "idle_p99", ",.1f"),
+    Column("idle p99", "idle_p99", ",.1f"),
     Column("p99.9", "idle_p999", ",.1f"),
 )
 WIDTH = 8
@@ -59,7 +59,7 @@ def table(found: Medians) -> str:
     left = "workload".ljust(20) + " contender".ljust(22)
     lines = [left + " ".join(column.heading.rjust(WIDTH) for column in COLUMNS)]
     for workload, contenders in found.items():
-        for name, values in sorted(contenders.items(), key=lambda item: -item[1]["rate"]):
+        for name, values in _fastest_first(contenders):
             cells = [_cell(column, values, contenders) for column in COLUMNS]
             lines.append(f"{workload:20} {name:21}" + " ".join(cell.rjust(WIDTH) for cell in cells))
     return "\n".join(lines)
@@ -72,6 +72,20 @@ def _cell(column: Column, values: dict[str, float], contenders: dict[str, dict[s
         return format(values[column.figure], column.form)
     other = next((contenders[name] for name in contenders if name.startswith(column.against)), None)
     return format(values[column.figure] / other[column.figure], column.form) if other else ""
+
+
+def markdown(found: Medians) -> str:
+    """The same for a page."""
+    heads = ("workload", "contender", *(column.heading for column in COLUMNS))
+    lines = [heads, ("---",) * len(heads)]
+    for workload, contenders in found.items():
+        for name, values in _fastest_first(contenders):
+            lines.append((workload, name, *(_cell(column, values, contenders) for column in COLUMNS)))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _fastest_first(contenders: dict[str, dict[str, float]]) -> list[tuple[str, dict[str, float]]]:
+    return sorted(contenders.items(), key=lambda item: -item[1]["rate"])
 
 
 def line(one: Figures) -> str:
