@@ -61,11 +61,6 @@ class Contender(NamedTuple):
     furnish: Furnish = tables
     door: Door = KAFKA
 
-    @property
-    def slug(self) -> str:
-        """Its name as part of others."""
-        return self.name.lower().replace(" ", "_").replace("+", "_")
-
     def events(self, burst: Burst) -> int:
         """How many events a burst leads to."""
         return burst.commands - (burst.refusals if self.checks else 0)

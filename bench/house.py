@@ -1,13 +1,13 @@
-"""Where contenders play: topics that they share, and for each what it keeps its data in, made when it first comes."""
+"""Where contenders play: topics that they share, and tables, made when somebody comes who needs them."""
 
 import asyncio
 import os
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -38,8 +38,15 @@ AT_ONCE = 250
 OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)"
 """A plain write, where the service has a lightweight transaction: here nobody competes."""
 
-Furnish = Callable[[Settings, Sequence[Place]], None]
-"""Makes a contender's tables, with these threads where it looks for them."""
+
+class Furnish(Protocol):
+    """Makes tables, with these threads where they are looked for; its name is theirs."""
+
+    __name__: str
+
+    def __call__(self, settings: Settings, places: Sequence[Place]) -> None:
+        """Returns when they are there."""
+        ...
 
 
 class House:
@@ -49,7 +56,7 @@ class House:
         self._name = f"bench_{uuid.uuid4().hex[:8]}"
         self._addresses = addresses
         self._places = places
-        self._made: set[str] = set()
+        self._made: set[Furnish] = set()
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="chat-bench-house-")
@@ -59,25 +66,28 @@ class House:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def enter(self, slug: str, furnish: Furnish) -> Settings:
-        """A consumer group that nobody has used before and that begins at the end of the topics."""
-        os.environ |= self._environment(slug)
+    def enter(self, furnish: Furnish) -> Settings:
+        """A consumer group that nobody has used before and that begins at the end of the topics.
+
+        Those who are furnished alike have the same tables.
+        """
+        os.environ |= self._environment(furnish.__name__)
         settings = load()
-        if slug not in self._made:
+        if furnish not in self._made:
             furnish(settings, self._places)
-            self._made.add(slug)
+            self._made.add(furnish)
         _begin_at_end(settings)
         return settings
 
-    def _environment(self, slug: str) -> dict[str, str]:
+    def _environment(self, tables: str) -> dict[str, str]:
         folder = Path(self._folder.name)
         keys = folder / "keys"
         return {
             "KAFKA_BOOTSTRAP_SERVERS": str(self._addresses.kafka),
             "CASSANDRA_CONTACT_POINTS": ",".join(self._addresses.cassandra),
             "CASSANDRA_PORT": str(self._addresses.cassandra_port),
-            "CASSANDRA_KEYSPACE": f"{self._name}_{slug}",
-            "CONSUMER_GROUP": f"{self._name}_{slug}_{uuid.uuid4().hex[:8]}",
+            "CASSANDRA_KEYSPACE": f"{self._name}_{tables}",
+            "CONSUMER_GROUP": f"{self._name}_{uuid.uuid4().hex[:8]}",
             "TOPIC_PARTITIONS": str(PARTITIONS),
             "MAX_MESSAGES_PER_THREAD": "0",
             "METRICS_PORT": str(free_port()),
@@ -94,7 +104,7 @@ class House:
         }
 
 
-def tables(settings: Settings, _places: Sequence[Place] = ()) -> None:
+def tables(settings: Settings, places: Sequence[Place]) -> None:  # noqa: ARG001 - a `Furnish`
     """For those who do not ask whether a thread is there."""
     asyncio.run(_tables(settings))
 

@@ -31,7 +31,7 @@ class Sizes(NamedTuple):
 
 
 FULL = Sizes(rounds=5, commands=30_000, steady=10.0, idle=10.0, pages=5_000)
-QUICK = Sizes(rounds=3, commands=6_000, steady=2.0, idle=2.0, pages=1_000)
+QUICK = Sizes(rounds=3, commands=5_000, steady=1.5, idle=1.5, pages=1_000)
 
 IDLE_RATE = 20.0
 """Commands a second at which each is alone."""
@@ -81,7 +81,7 @@ class Bench:
                 yield from self._play(contender, cast, number)
 
     def _play(self, contender: Contender, cast: Cast, number: int) -> Iterator[Figures]:
-        settings = self._house.enter(contender.slug, contender.furnish)
+        settings = self._house.enter(contender.furnish)
         reader = next((one for one in cast.readers if number and one.of == contender), None)
         with self.watched(contender, settings) as process:
             turn = _Turn(self, settings, contender, process, number)

@@ -34,6 +34,6 @@ def stage(workloads: Sequence[Workload]) -> Iterator[Stage]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-bench-")))
         house = stack.enter_context(House(stack.enter_context(servers(folder / "servers")), places))
         bench = stack.enter_context(Bench(house, QUICK, folder / "logs"))
-        settings = house.enter(SERVICE.slug, SERVICE.furnish)
+        settings = house.enter(SERVICE.furnish)
         worker = stack.enter_context(bench.watched(SERVICE, settings))
         yield Stage(settings, worker, lambda burst: bench.measure(settings, SERVICE, worker, burst), folder / "logs")

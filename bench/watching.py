@@ -92,7 +92,7 @@ def _rounds(addresses: Addresses, folder: Path, guises: list[Guise], rounds: int
 
 def _play(bench: Bench, house: House, guise: Guise, commands: int) -> Iterator[Cost]:
     contender = guise.contender
-    settings = house.enter(SERVICE.slug, contender.furnish)
+    settings = house.enter(contender.furnish)
     with bench.watched(contender, settings) as process:
         for workload in WORKLOADS:
             touch, burst = (Burst(workload, one, traced=guise.asked) for one in (workload.threads, commands))
