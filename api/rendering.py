@@ -46,6 +46,7 @@ def thread(learner: LearnerId, shown: ShownThread, read_seq: int = 0) -> dict[st
 
 def message(one: Message) -> dict[str, Any]:
     """A message; a deleted one is a husk without content."""
+    created = time(one.created_at)
     return {
         "message_id": one.message_id,
         "thread_id": one.thread_id,
@@ -55,8 +56,8 @@ def message(one: Message) -> dict[str, Any]:
         "message_type": one.message_type,
         "reply_to": one.reply_to,
         "metadata": orjson.Fragment(one.metadata),
-        "created_at": time(one.created_at),
-        "updated_at": time(one.updated_at),
+        "created_at": created,
+        "updated_at": created if one.updated_at == one.created_at else time(one.updated_at),
         "deleted_at": None if one.deleted_at is None else time(one.deleted_at),
     }
 

@@ -112,11 +112,19 @@ class LearnerKeys:
 
     async def find(self, learners: Collection[Learner]) -> dict[Learner, Held]:
         """Each one's latest life. Who is asked for twice at once is looked up once."""
-        found = {learner: held for learner in learners if (held := self._fresh(learner)) is not None}
+        found = {learner: held for learner in learners if (held := self.at_hand(learner)) is not None}
         missing = [learner for learner in learners if learner not in found]
         if missing:
             found.update(await self._look_up(missing))
         return found
+
+    def at_hand(self, learner: Learner) -> Held | None:
+        """One's latest life, where nobody has to be asked for it."""
+        held = self._held.get(learner)
+        if held is None or held.until < time.monotonic():
+            return None
+        self._held.move_to_end(learner)
+        return held
 
     async def make(self, learners: Collection[Learner]) -> dict[Learner, Held]:
         """Each one's latest life, with a key where one is needed and the life has not ended.
@@ -154,13 +162,6 @@ class LearnerKeys:
         """For who has just changed the learner's life: what was asked for before is not kept either."""
         self._held.pop(learner, None)
         self._loading.pop(learner, None)
-
-    def _fresh(self, learner: Learner) -> Held | None:
-        held = self._held.get(learner)
-        if held is None or held.until < time.monotonic():
-            return None
-        self._held.move_to_end(learner)
-        return held
 
     async def _look_up(self, learners: Collection[Learner]) -> dict[Learner, Held]:
         mine = [one for one in learners if one not in self._loading]

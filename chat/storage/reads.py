@@ -16,7 +16,7 @@ from chat.keyring import Keyring
 from chat.privacy.envelope import SEALED
 from chat.storage import migrate, token_keys
 from chat.storage.history import Place, ShownMessage, ShownThread
-from chat.storage.learner_keys import LearnerKeys
+from chat.storage.learner_keys import Held, LearnerKeys
 from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
@@ -124,8 +124,9 @@ class HistoryReader:
             return []
         thread = uuid.UUID(key.thread_id)
         buckets = range(bucket_of(first), bucket_of(last) + 1)
-        questions = (self._ask_of(key.learner, _RANGE, thread, bucket, first, last) for bucket in buckets)
-        answers = await asyncio.gather(*questions)
+        questions = [self._ask_of(key.learner, _RANGE, thread, bucket, first, last) for bucket in buckets]
+        # A task costs more than what a page of one bucket is made with.
+        answers = [await questions[0]] if len(questions) == 1 else await asyncio.gather(*questions)
         return [message_of(cells, key.thread_id, *row) for cells, rows in answers for row in reversed(rows)]
 
     async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
@@ -167,14 +168,17 @@ class HistoryReader:
 
     async def _ask_of(self, learner: LearnerId, cql: str, *values: Any) -> tuple[Cells, list[Any]]:
         """Rows of a life and what opens their cells, asked for side by side; no row of a life that is over."""
-        cells, rows = await asyncio.gather(self._cells(learner), self._ask(cql, *learner, *values))
+        held = self._keys.at_hand(learner.learner)
+        if held is None:
+            cells, rows = await asyncio.gather(self._cells(learner), self._ask(cql, *learner, *values))
+        else:
+            cells, rows = _cells_of(learner, held), await self._ask(cql, *learner, *values)
         if cells is not None and not cells.has_key and _hold_sealed(rows):
             cells = await self._cells(learner)  # its first key was made in between
         return (_NONE, []) if cells is None else (cells, rows)
 
     async def _cells(self, learner: LearnerId) -> Cells | None:
-        held = (await self._keys.find([learner.learner]))[learner.learner]
-        return held.cells if held.life.is_of(learner) else None
+        return _cells_of(learner, (await self._keys.find([learner.learner]))[learner.learner])
 
     async def _ask(self, cql: str, *values: Any) -> list[Any]:
         return await self._connection.execute(self._prepared[cql], values)
@@ -182,6 +186,10 @@ class HistoryReader:
 
 def _values(key: ThreadKey) -> tuple[Any, ...]:
     return (*key.learner, uuid.UUID(key.thread_id))
+
+
+def _cells_of(learner: LearnerId, held: Held) -> Cells | None:
+    return held.cells if held.life.is_of(learner) else None
 
 
 def _hold_sealed(rows: list[Any]) -> bool:
