@@ -52,14 +52,14 @@ FAST_START = (
 
 
 def java_options(settings: Path, data: Path, scratch: Path, *, heap_mb: int, c2: bool) -> list[str]:
-    """Options for a node with this `cassandra.yaml`. `c2` turns Java's second compiler on: slower start, more speed."""
+    """Options for a node with this `cassandra.yaml`. `c2`, for load: Java's second compiler and a whole heap."""
     return [
         *(f"--add-exports={name}=ALL-UNNAMED" for name in EXPORTS),
         *(f"--add-opens={name}=ALL-UNNAMED" for name in OPENS),
         "-Djdk.attach.allowAttachSelf=true",
         *NETTY,
         *FAST_START,
-        *heap(heap_mb),
+        *heap(heap_mb, whole=c2),
         *compiler(c2=c2),
         "-Djava.net.preferIPv4Stack=true",
         f"-Djava.io.tmpdir={scratch}",

@@ -114,7 +114,7 @@ class KafkaServer(Server):
 
     def _java(self, main_class: str, *arguments: str) -> list[str]:
         options = [
-            *heap(self.heap_mb),
+            *heap(self.heap_mb, whole=self.c2),
             *compiler(c2=self.c2),
             f"-Djava.io.tmpdir={self.scratch()}",
             f"-Dlog4j2.configurationFile={LOGGING}",

@@ -30,9 +30,14 @@ class Program:
         return [str(self.java), *options, "-cp", jars, main_class, *arguments]
 
 
-def heap(megabytes: int) -> list[str]:
-    """Java options for a heap that starts small, for Cassandra locks what it starts with into memory."""
-    return ["-Xms64m", f"-Xmx{megabytes}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
+def heap(megabytes: int, *, whole: bool = False) -> list[str]:
+    """Java options for a heap that starts small, for Cassandra locks what it starts with into memory.
+
+    Each time that it grows, and when it is nearly full, the program stands still for tenths of a second; for load it
+    has to be `whole` from the start, and large.
+    """
+    first = megabytes if whole else 64
+    return [f"-Xms{first}m", f"-Xmx{megabytes}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
 
 
 def compiler(*, c2: bool) -> list[str]:
