@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint format docs docs-site chart rules bench bench-quick bench-growth profile lock clean
+.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth profile lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -31,6 +31,13 @@ test: install ## all tests but the long ones, on real servers that they start th
 
 soak: install ## the long tests
 	ORACLE_SEED=$${ORACLE_SEED:-random} $(BIN)/python -m pytest -m soak --timeout 0
+	$(MAKE) fuzz FUZZ_SECONDS=1800
+
+FUZZ_SECONDS ?= 60
+
+fuzz: install ## throw bytes at codec, tokens and cursors, each for FUZZ_SECONDS
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-fuzz.lock
+	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 lint: install ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -93,6 +100,7 @@ lock: install ## pin every dependency with hashes
 	$(BIN)/$(LOCK) -c requirements.lock -o requirements-dev.lock requirements-dev.in
 	$(BIN)/$(LOCK) -o requirements-docs.lock requirements-docs.in
 	$(BIN)/$(LOCK) -c requirements.lock --overrides requirements-bench.overrides -o requirements-bench.lock requirements-bench.in
+	$(BIN)/$(LOCK) -c requirements-dev.lock -o requirements-fuzz.lock requirements-fuzz.in
 
 clean: ## remove .venv and caches; never data
 	rm -rf $(VENV) .venv-docs .venv-bench site .cache .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

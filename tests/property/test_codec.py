@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from fuzz.codec_avro import plain
 from schemas import (
     PUBLISHED,
     CodecError,
@@ -110,13 +111,6 @@ def test_we_read_what_fastavro_writes(record: Record) -> None:
     fastavro.schemaless_writer(out, plain(version.schema), record.fields)
     assert decode(out.getvalue()) == record
     assert out.getvalue() == encode(record.type, record.fields)
-
-
-def plain(schema: Any) -> Any:
-    """The schema without logical types, so that fastavro leaves times as numbers, beyond Python's years too."""
-    if isinstance(schema, dict):
-        return {key: plain(value) for key, value in schema.items() if key != "logicalType"}
-    return [plain(one) for one in schema] if isinstance(schema, list) else schema
 
 
 @PATIENT
