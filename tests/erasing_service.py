@@ -1,26 +1,33 @@
 """A service in memory that writes, erases and enrols: its owner takes what comes, its runner runs what is asked."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import schemas
 from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life
 from chat.domain.partition import partition_of
+from chat.domain.privacy import State
 from chat.privacy.bounds import Bounds
 from chat.privacy.export.build import Limits
 from chat.privacy.export.job import ExportJob
 from chat.privacy.receipt import ReceiptKey
+from chat.storage import learner_keys
+from streams import erasure, runner
 from streams.emit import Emitter
 from streams.erasure import Enrolment, Erasure, Fencing
 from streams.exports import end_bundles
 from streams.memory import Memory
 from streams.receipts import Receipts
+from tests import wait
 from tests.bundles import MemoryStore as BundleStore
 from tests.bundles import builder
 from tests.erasing import MemoryChain, MemoryHolds, MemoryLedger, MemoryRows, Published
 from tests.memory_exports import StoreReads
-from tests.privacy_desk import Desk, PrivacyLog
+from tests.privacy_desk import LEASE_SECONDS, Desk, PrivacyLog
 from tests.records import PARTITIONS, SEAL, SUBJECTS, Log, token, uid
 from tests.way import World
 
@@ -28,6 +35,18 @@ ERASED, CONTROL = Learner("tenant-1", "learner-1"), Learner("tenant-1", "learner
 LIFE = LearnerId(*ERASED, 1)
 KEY = ReceiptKey(b"r" * 32)
 ADMIN = token(user="admin-1", role="admin")
+
+
+@contextmanager
+def no_pauses() -> Iterator[None]:
+    """Inside, nothing waits for time to pass."""
+    with (
+        patch.object(learner_keys, "KEPT_SECONDS", 0.0),
+        patch.object(erasure, "PAUSE", 0.0),
+        patch.object(runner, "PAUSE_SECONDS", 0.005),
+        patch.object(wait, "PAUSE", 0.001),
+    ):
+        yield
 
 
 @dataclass
@@ -107,6 +126,11 @@ class Service:
 
     _done: dict[int, int] = field(default_factory=dict)
 
+    def restart(self, back: int = 0) -> None:
+        """A fresh owner, who begins `back` records before where the last one had come to in each partition."""
+        self._memories.clear()
+        self._done = {partition: max(0, taken - back) for partition, taken in self._done.items()}
+
     def _taken(self, partition: int) -> int:
         return self._done.get(partition, 0)
 
@@ -130,6 +154,17 @@ class Service:
         while True:
             await self.pump()
             await asyncio.sleep(0.001)
+
+    async def run_requests(self) -> None:
+        """Runs all that is asked for to its end."""
+        await self.beside(self.desk.run(self._is_done))
+
+    def _is_done(self) -> bool:
+        """Whether all has ended. Where all that is left waits, its time comes."""
+        kept = self.desk.kept
+        if kept.open and all(kept.kept[one].state is State.WAITING for one in kept.open):
+            self.desk.clock.now += LEASE_SECONDS + 1
+        return not kept.open
 
     async def ask(self, record_type: str, number: int, learner: Learner = ERASED) -> None:
         """Asks for something, for the erased learner unless another is named, and lets it be accepted."""

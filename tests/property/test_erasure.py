@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from unittest.mock import patch
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -12,12 +11,8 @@ from chat.domain.model import Learner, LearnerId
 from chat.domain.privacy import Kind, State
 from chat.errors import BundleGone
 from chat.privacy.export.download import Download
-from chat.storage import learner_keys
-from streams import erasure, runner
-from tests import wait
 from tests.bundles import LocalWrap, lines, members
-from tests.erasing_service import CONTROL, ERASED, Service
-from tests.privacy_desk import LEASE_SECONDS
+from tests.erasing_service import CONTROL, ERASED, Service, no_pauses
 from tests.records import SUBJECTS, uid
 
 DOINGS = st.lists(
@@ -54,18 +49,11 @@ class Story:
             record_type, learner = self._asks[doing]
             await self.service.ask(record_type, self._number, learner)
         elif doing == "run":
-            await self.service.beside(self.service.desk.run(self._is_done))
+            await self.service.run_requests()
         elif doing == "replay":
             await self.service.world.go(self.service.log.records)
         else:
             await self._post(ERASED if doing == "post" else CONTROL)
-
-    def _is_done(self) -> bool:
-        """Whether all has ended. Where all that is left waits, its time comes."""
-        kept = self.service.desk.kept
-        if kept.open and all(kept.kept[one].state is State.WAITING for one in kept.open):
-            self.service.desk.clock.now += LEASE_SECONDS + 1
-        return not kept.open
 
     async def _post(self, learner: Learner) -> None:
         thread = {"thread_id": uid(1, self._number), **learner._asdict()}
@@ -124,12 +112,7 @@ async def told(doings: list[str]) -> tuple[Story, dict[str, set[str]]]:
 @example(["post", "export", "erase", "run", "enrol", "run", "post", "export", "run", "erase"])
 def test_any_order_leaves_what_lives_and_nothing_else(doings: list[str]) -> None:
     """Posts, erasures, enrolments, exports and the whole log read again by a fresh owner; and again at the end."""
-    with (
-        patch.object(learner_keys, "KEPT_SECONDS", 0.0),
-        patch.object(erasure, "PAUSE", 0.0),
-        patch.object(runner, "PAUSE_SECONDS", 0.005),
-        patch.object(wait, "PAUSE", 0.001),
-    ):
+    with no_pauses():
         story, exported = asyncio.run(told(doings))
     assert story.stored() == story.living_words()
     assert story.said() == story.living_words()

@@ -1,9 +1,6 @@
 """Properties of the way of a command, over any log."""
 
-import json
 from collections import defaultdict
-from contextlib import suppress
-from functools import cache
 from itertools import count
 from typing import Any
 
@@ -12,24 +9,12 @@ from hypothesis import strategies as st
 
 import schemas
 from chat.domain.model import LearnerId, Status
-from schemas.timestamps import to_text
 from streams.publish import Outgoing
-from tests.records import NOW, Log, token, uid
+from tests.drawn import COMMANDS, PEOPLE, Drawn, begun, send
+from tests.dying import dying
+from tests.records import Log
 from tests.way import World
 
-KINDS = ["PostMessage"] * 4 + ["EditMessage", "DeleteMessage"] * 3 + ["MarkRead", "UpdateThread", "CreateThread"]
-# Two tenants of two learners, each with one thread of its own; now and then somebody names another's.
-PEOPLE = [(f"tenant-{tenant}", f"learner-{learner}") for tenant in (1, 2) for learner in (1, 2)]
-COMMANDS = st.tuples(
-    st.sampled_from([*KINDS, *KINDS, "DeleteThread", "ExpireThread"]),
-    st.sampled_from(PEOPLE[:1] * 8 + PEOPLE),
-    st.one_of(st.none(), st.none(), st.none(), st.integers(1, 6)),  # an earlier command's id, or a new one
-    st.one_of(st.none(), st.none(), st.none(), st.integers(1, 3)),  # a thread, or the learner's own
-    st.integers(1, 3),  # message
-    st.sampled_from(["a", "b"]),  # body
-    st.sampled_from(["admin"] * 4 + ["teacher"]),  # sender
-)
-Drawn = list[tuple[str, tuple[str, str], int | None, int | None, int, str, str]]
 LOGS = st.lists(COMMANDS, min_size=8, max_size=40)
 MINGLED = st.lists(
     st.builds(lambda drawn, whose: (drawn[0], whose, *drawn[2:]), COMMANDS, st.sampled_from(PEOPLE)),
@@ -39,48 +24,11 @@ MINGLED = st.lists(
 """The same, everybody's as often."""
 
 
-@cache
-def _sender(tenant: str, role: str) -> str:
-    return token(tenant, user=f"{role}-1", role=role)
-
-
 def _log(commands: Drawn) -> Log:
-    log = Log()
-    for number, (tenant, learner) in enumerate(PEOPLE, start=100):
-        ids = {"tenant_id": tenant, "learner_id": learner, "command_id": uid(3, number)}
-        log.send("CreateThread", bearer=_sender(tenant, "teacher"), **ids, thread_id=_own(learner), title="a")
-    for number, (record_type, (tenant, learner), again, thread, message, body, role) in enumerate(commands, start=1):
-        ids = {"tenant_id": tenant, "learner_id": learner, "command_id": uid(3, again or number)}
-        ids["thread_id"] = uid(1, thread) if thread else _own(learner)
-        if record_type == "ExpireThread":
-            log.send(record_type, **ids, active_at=to_text(_last_active(log, ids["thread_id"]) - (message == 1)))
-        else:
-            log.send(record_type, bearer=_sender(tenant, role), **ids, **_body(record_type, message, body))
+    log = begun()
+    for number, drawn in enumerate(commands, start=1):
+        send(log, number, drawn)
     return log
-
-
-def _last_active(log: Log, thread_id: str) -> int:
-    """When somebody was active in a thread, if all went well."""
-    active = ("PostMessage", "CreateThread", "UpdateThread")
-    said = [(one.timestamp, json.loads(one.value or b"{}")) for one in log.records]
-    mine = [at for at, fields in said if fields["thread_id"] == thread_id and fields["type"] in active]
-    return max(mine, default=NOW)
-
-
-def _own(learner: str) -> str:
-    return uid(1, int(learner[-1]))
-
-
-def _body(record_type: str, message: int, body: str) -> dict[str, Any]:
-    bodies: dict[str, dict[str, Any]] = {
-        "CreateThread": {"title": body},
-        "UpdateThread": {"title": body} if message % 2 else {"metadata": {"a": body}},
-        "PostMessage": {"message_id": uid(2, message), "content": body},
-        "EditMessage": {"message_id": uid(2, message), "content": body},
-        "DeleteMessage": {"message_id": uid(2, message)},
-        "MarkRead": {"seq": message - 1},
-    }
-    return bodies.get(record_type, {})
 
 
 def _state(world: World) -> list[dict[Any, Any]]:
@@ -255,35 +203,6 @@ def test_seq_has_no_gap(commands: Drawn, size: int) -> None:
         assert seqs == (list(range(1, written.value.last_seq + 1)) if alive else [])
 
 
-class _Crash(BaseException):
-    """The end of the process."""
-
-
-class _Mortal:
-    """Dies at its `life`-th call, after the call has had its effect."""
-
-    def __init__(self, inner: Any, calls: dict[str, int]) -> None:
-        self._inner = inner
-        self._calls = calls
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._dying(found) if name in WRITES else found
-
-    def _dying(self, call: Any) -> Any:
-        async def once(*values: Any) -> Any:
-            result = await call(*values)
-            self._calls["left"] -= 1
-            if self._calls["left"] == 0:
-                raise _Crash
-            return result
-
-        return once
-
-
-WRITES = frozenset({"write_messages", "commit", "write_list", "purge", "publish", "claim"})
-
-
 _FIRST = ("tenant-1", "learner-1")
 CHANGED_LATE: Drawn = [
     ("PostMessage", _FIRST, None, None, 1, "a", "admin"),
@@ -328,14 +247,10 @@ MARKED_THEN_BEHIND: Drawn = [
 
 def _crashed(log: Log, size: int, life: int) -> World | None:
     """What a worker that died after `life` calls left behind; None where it came to the end."""
-    world, calls = World(), {"left": life}
-    store, publisher = world.store, world.publisher
-    world.store, world.publisher = _Mortal(store, calls), _Mortal(publisher, calls)  # type: ignore[assignment]
-    with suppress(_Crash):
+    world = World()
+    with dying(world, life) as death:
         world.run(log.records, size)
-        return None
-    world.store, world.publisher = store, publisher
-    return world
+    return world if death.came else None
 
 
 @settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
