@@ -129,7 +129,7 @@ class Domain(RuleBasedStateMachine):
         self.seqs |= now
         husks = {key for key, one in messages.items() if key[0] in living and one.value.deleted_at is not None}
         assert {one for one in self.husks if one[0] in living} <= husks
-        assert {messages.value(one).content for one in husks} <= {None}
+        assert {messages[one].value.content for one in husks} <= {None}
         self.husks |= husks
 
     @invariant()
