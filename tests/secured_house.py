@@ -62,7 +62,7 @@ class SecuredHouse:
                 "kafka_ssl_keyfile": signed.key,
                 "kafka_ssl_key_password": password(role),
             }
-        login = {
+        login: dict[str, object] = {
             "kafka_bootstrap_servers": (kafka.by_login,),
             "kafka_security_protocol": "SASL_SSL",
             "kafka_sasl_username": f"chat-{role}",
