@@ -36,7 +36,10 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka ha
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.kafka_sasl_oauth_token_url
-        self._login = aiohttp.BasicAuth(settings.kafka_sasl_username, settings.kafka_sasl_password)
+        self._headers = {
+            "accept": "application/json",
+            "authorization": aiohttp.encode_basic_auth(settings.kafka_sasl_username, settings.kafka_sasl_password),
+        }
         self._form = {"grant_type": "client_credentials"}
         if settings.kafka_sasl_oauth_scope:
             self._form["scope"] = settings.kafka_sasl_oauth_scope
@@ -55,7 +58,7 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka ha
         asked = time.monotonic()
         try:
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT, auth=self._login) as session,
+                aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._headers) as session,
                 session.post(self._url, data=self._form, ssl=self._tls, allow_redirects=False) as answer,
             ):
                 body = await answer.json() if answer.status == HTTPStatus.OK else {}
