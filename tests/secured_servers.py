@@ -35,11 +35,13 @@ from chat.storage.session import Connection
 from tests.authority import Authority, Signed
 from tests.records import settings_for_tests
 from tests.token_endpoint import AUDIENCE, ISSUER, TokenEndpoint
+from tests.wait import until
 
 HOST = "127.0.0.1"
 OAUTH = "org.apache.kafka.common.security.oauthbearer"
 SCRAM = "org.apache.kafka.common.security.scram"
 SUPERUSER = "cassandra"
+PATIENCE_SECONDS = 120.0
 TABLES = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s"
 
 
@@ -117,7 +119,7 @@ class SecuredCassandra(CassandraServer):
         if is_free(self.port):
             return False
         try:
-            run_cql(self._admin, "SELECT role FROM system_auth.roles;")
+            asyncio.run(_run(self._admin, "SELECT role FROM system_auth.roles;"))
         except (StorageUnavailable, StorageRefused):
             return False
         return True
@@ -192,8 +194,16 @@ def secured_servers(endpoint: TokenEndpoint) -> Iterator[SecuredServers]:
 
 
 def run_cql(settings: Settings, script: str) -> None:
-    """Runs every statement of a script, one after the other. Raises as `Connection`."""
-    asyncio.run(_run_cql(settings, script))
+    """Runs every statement of a script that may be run twice. Raises `StorageRefused`."""
+    until(lambda: _ran(settings, script), PATIENCE_SECONDS, "the end of a script")
+
+
+def _ran(settings: Settings, script: str) -> bool:
+    try:
+        asyncio.run(_run(settings, script))
+    except StorageUnavailable:
+        return False
+    return True
 
 
 async def tables(settings: Settings) -> set[str]:
@@ -206,7 +216,7 @@ async def tables(settings: Settings) -> set[str]:
     return {row.table_name for row in found}
 
 
-async def _run_cql(settings: Settings, script: str) -> None:
+async def _run(settings: Settings, script: str) -> None:
     connection = await Connection.open(settings, keyspace=False)
     try:
         for statement in statements(script):

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 
 from chat.servers.free_port import free_port
-from tests.key_server import say
+from tests.key_server import Answer, say
 from tests.signing import Signer, jwk_set
 
 ISSUER, AUDIENCE, SCOPE = "https://idp.example", "kafka", "brokers"
@@ -19,12 +19,14 @@ LIFE_SECONDS = 300
 
 
 class TokenEndpoint:
-    """`clients` are secrets by client id; a token's `sub` is its client."""
+    """`clients` are secrets by client id, a token's `sub`; `answer`, where set, stands for the good one."""
 
     def __init__(self, clients: Mapping[str, str], signer: Signer | None = None) -> None:
         self._clients = clients
         self._signer = signer or Signer.new("broker-tokens", "RS256")
         self._port = free_port()
+        self.answer: Answer | None = None
+        self.forms: list[str] = []
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -51,8 +53,8 @@ class TokenEndpoint:
 
             def do_POST(self) -> None:
                 form = self.rfile.read(int(self.headers["content-length"])).decode()
-                status, answer = endpoint._answer(self.headers.get("authorization", ""), form)
-                say(self, json.dumps(answer).encode(), status, content_type="application/json")
+                endpoint.forms.append(form)
+                (endpoint.answer or endpoint.give)(self)
 
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
@@ -66,6 +68,11 @@ class TokenEndpoint:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+    def give(self, request: BaseHTTPRequestHandler) -> None:
+        """The good answer."""
+        status, answer = self._answer(request.headers.get("authorization", ""), self.forms[-1])
+        say(request, json.dumps(answer).encode(), status, content_type="application/json")
 
     def _answer(self, authorization: str, form: str) -> tuple[int, dict[str, object]]:
         client, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
