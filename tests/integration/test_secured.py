@@ -22,6 +22,7 @@ from chat.topic_specs import Topic
 from tests.api_process import Start, api_processes
 from tests.authority import Authority
 from tests.conftest import StartWorker
+from tests.erasure_worker import PROGRAM as ERASURE_WORKER
 from tests.records import token
 from tests.secured_house import CASSANDRA_ROLES, KAFKA_ROLES, WAYS, SecuredHouse, secured_house
 from tests.secured_servers import tables
@@ -107,7 +108,7 @@ def _streamed(address: str, thread: str) -> list[str]:
 
 def test_compliance_has_what_it_needs(house: SecuredHouse, start_worker: StartWorker, start_api: Start) -> None:
     """An export, an erasure and the search for what is left are done by compliance's rights and the worker's."""
-    worker = start_worker(house.settings("worker")).until_ready()
+    worker = start_worker(house.settings("worker"), program=(ERASURE_WORKER,)).until_ready()
     thread = create(learner_id="learner-2")
     with Producer(house.settings("waiting-producer"), token=token()) as producer:
         assert producer.send(thread).outcome(60).succeeded
