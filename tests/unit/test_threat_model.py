@@ -46,7 +46,7 @@ def test_every_package_is_pinned_by_its_hash(lock: str) -> None:
     packages = re.split(r"^(?=[a-z])", (ROOT / lock).read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     assert packages
     assert [
-        one for one in packages if not re.match(r"[\w.\[\],-]+==\S+ \\\n(\s+--hash=sha256:[0-9a-f]{64}( \\)?\n)+", one)
+        one for one in packages if not re.match(r"[\w.\[\], -]+==\S+ \\\n(\s+--hash=sha256:[0-9a-f]{64}( \\)?\n)+", one)
     ] == []
 
 
