@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth profile lock clean
+.PHONY: help install run test soak lint format docs docs-site chart rules bench bench-quick bench-growth profile audit sbom lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -91,6 +92,19 @@ bench-growth: $(BENCH_STAMP) ## commands/s against threads, pages against depth,
 profile: $(BENCH_STAMP) ## a flame graph of a worker under load, and what it spends most on
 	$(BENCH) -m bench.profiling
 
+AUDIT := .venv-audit/bin
+
+.venv-audit/.installed: requirements-audit.lock
+	$(PYTHON) -m venv .venv-audit
+	$(AUDIT)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-audit.lock
+	@touch $@
+
+audit: .venv-audit/.installed ## ask PyPI for known holes in what is pinned
+	$(AUDIT)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock
+
+sbom: .venv-audit/.installed ## write what the image holds into sbom.cdx.json, as CycloneDX has it
+	$(AUDIT)/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file sbom.cdx.json requirements.lock
+
 # The lock holds everything, so pip resolves nothing (--no-deps): its resolver would take a newer release for a package's
 # extra, which has no hash here. With the extras named, plain `pip install --require-hashes` works too.
 LOCK := uv pip compile --quiet --no-strip-extras --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11
@@ -101,6 +115,7 @@ lock: install ## pin every dependency with hashes
 	$(BIN)/$(LOCK) -o requirements-docs.lock requirements-docs.in
 	$(BIN)/$(LOCK) -c requirements.lock --overrides requirements-bench.overrides -o requirements-bench.lock requirements-bench.in
 	$(BIN)/$(LOCK) -c requirements-dev.lock -o requirements-fuzz.lock requirements-fuzz.in
+	$(BIN)/$(LOCK) -o requirements-audit.lock requirements-audit.in
 
 clean: ## remove .venv and caches; never data
-	rm -rf $(VENV) .venv-docs .venv-bench site .cache .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-docs .venv-bench .venv-audit sbom.cdx.json site .cache .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

@@ -1,17 +1,22 @@
 """Kafka's administration, as few calls as the service needs: each blocks its thread, and its errors are ours."""
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
     OffsetSpec,
+    ResourcePatternType,
     ResourceType,
 )
 
@@ -51,6 +56,13 @@ TRANSIENT = frozenset(
 )
 """Kafka's names of the errors that pass; all others stay until somebody changes something."""
 
+NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token: "  # noqa: S105 - what is said where there is none
+"""How librdkafka begins to say that OAuth's endpoint gave none; what follows is the endpoint's own answer."""
+
+OUR_CERTIFICATE = re.compile(r"SSL alert number (4[2-689]|116)\b")
+"""A broker that does not trust a client's certificate hangs up with one of these alerts of TLS; librdkafka has it for a
+broken connection."""
+
 TOO_LARGE = frozenset({"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_MSG_SIZE"})
 
 
@@ -59,6 +71,22 @@ class Place(NamedTuple):
 
     topic: str
     partition: int
+
+
+class Acl(NamedTuple):
+    """That somebody may do something, from any host."""
+
+    kind: ResourceType
+    pattern: ResourcePatternType
+    name: str
+    principal: str
+    operation: AclOperation
+
+    @property
+    def binding(self) -> AclBinding:
+        """It as the client takes it."""
+        allow = AclPermissionType.ALLOW
+        return AclBinding(self.kind, self.name, self.pattern, self.principal, "*", self.operation, allow)
 
 
 class Found(NamedTuple):
@@ -72,11 +100,20 @@ class Found(NamedTuple):
 
 def typed(error: KafkaError) -> BrokerUnavailable | BrokerRefused | NotSent:
     """Our error for one of Kafka's."""
+    if error.str().startswith(NO_TOKEN):
+        return _without_token(error.str().removeprefix(NO_TOKEN))
     if error.name() in TOO_LARGE:
         return NotSent("Kafka does not take a record of that size")
-    if error.name() in TRANSIENT:
+    if error.name() in TRANSIENT and not OUR_CERTIFICATE.search(error.str()):
         return BrokerUnavailable(f"Kafka does not answer: {error.str()}")
     return BrokerRefused(f"Kafka refuses: {error.str()}")
+
+
+def _without_token(answer: str) -> BrokerUnavailable | BrokerRefused:
+    """An endpoint that says no does so in JSON (RFC 6749 §5.2), which may hold more than belongs into a log."""
+    if answer.startswith("{"):
+        return BrokerRefused("KAFKA_SASL_OAUTH_TOKEN_URL gives no token to this KAFKA_SASL_USERNAME and _PASSWORD")
+    return BrokerUnavailable("KAFKA_SASL_OAUTH_TOKEN_URL does not answer")
 
 
 class Broker:
@@ -119,6 +156,11 @@ class Broker:
         ]
         resource = ConfigResource(ResourceType.TOPIC, str(name), incremental_configs=entries)
         for future in self._client.incremental_alter_configs([resource], request_timeout=SECONDS).values():
+            self._answer(future)
+
+    def grant(self, acls: Iterable[Acl]) -> None:
+        """Lets these be done from now on; those that may be done already stay so."""
+        for future in self._client.create_acls([one.binding for one in acls], request_timeout=SECONDS).values():
             self._answer(future)
 
     def begins(self, places: Iterable[Place]) -> dict[Place, int]:

@@ -1,11 +1,9 @@
 """How our clients reach Kafka: one place for addresses, TLS and SASL, in the words of both client libraries."""
 
-import ssl
-from pathlib import Path
 from typing import Any
 
-from chat.errors import BadSetting
 from chat.settings import Settings
+from chat.tls import key_password, tls_context, tls_files
 
 EMBEDDED_HOST = "127.0.0.1"
 """Where the embedded broker listens; it counts where KAFKA_BOOTSTRAP_SERVERS is unset."""
@@ -17,61 +15,78 @@ def bootstrap_servers(settings: Settings) -> tuple[str, ...]:
 
 
 def librdkafka(settings: Settings) -> dict[str, Any]:
-    """Settings common to every confluent_kafka client. Raises `BadSetting` where a TLS file is not there."""
+    """Settings common to every confluent_kafka client. Raises `BadSetting` where a TLS file cannot be used."""
     config = {
         "bootstrap.servers": ",".join(bootstrap_servers(settings)),
         "security.protocol": settings.kafka_security_protocol,
         "log_level": 0,  # it would write to stderr by itself; its callers hear of errors and name them
     }
-    if _has_sasl(settings):
-        config["sasl.mechanism"] = settings.kafka_sasl_mechanism
-        config["sasl.username"] = settings.kafka_sasl_username
-        config["sasl.password"] = settings.kafka_sasl_password
-    if _has_tls(settings):
-        names = {"cafile": "ssl.ca.location", "certfile": "ssl.certificate.location", "keyfile": "ssl.key.location"}
-        config |= {names[kind]: str(path) for kind, path in _tls_files(settings).items()}
+    if has_sasl(settings):
+        config |= _oauth(settings) if has_oauth(settings) else _password(settings)
+    if has_tls(settings):
+        config |= _tls(settings)
     return config
 
 
 def aiokafka(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments common to every aiokafka client. Raises `BadSetting` where a TLS file cannot be used."""
+    """Keyword arguments common to every aiokafka client of its own (Faust's have `streams.credentials`).
+
+    Without OAUTHBEARER. Raises `BadSetting` where a TLS file cannot be used.
+    """
     arguments: dict[str, Any] = {
         "bootstrap_servers": list(bootstrap_servers(settings)),
         "security_protocol": settings.kafka_security_protocol,
     }
-    if _has_sasl(settings):
+    if has_sasl(settings):
         arguments["sasl_mechanism"] = settings.kafka_sasl_mechanism
         arguments["sasl_plain_username"] = settings.kafka_sasl_username
         arguments["sasl_plain_password"] = settings.kafka_sasl_password
-    if _has_tls(settings):
-        arguments["ssl_context"] = ssl_context(settings)
+    if has_tls(settings):
+        arguments["ssl_context"] = tls_context(settings, "kafka")
     return arguments
 
 
-def ssl_context(settings: Settings) -> ssl.SSLContext:
-    """Verifies the brokers; shows the client's own certificate where one is set. Raises `BadSetting`."""
-    files = _tls_files(settings)
-    try:
-        context = ssl.create_default_context(cafile=files.get("cafile"))
-        if "certfile" in files:
-            context.load_cert_chain(files["certfile"], files.get("keyfile"))
-    except ssl.SSLError as error:
-        raise BadSetting(f"KAFKA_SSL_CAFILE, _CERTFILE, _KEYFILE: not usable PEM files ({error.reason})") from None
-    return context
-
-
-def _has_sasl(settings: Settings) -> bool:
+def has_sasl(settings: Settings) -> bool:
+    """Whether a client says who it is by SASL."""
     return settings.kafka_security_protocol.startswith("SASL_")
 
 
-def _has_tls(settings: Settings) -> bool:
+def has_oauth(settings: Settings) -> bool:
+    """Whether it does so with a token."""
+    return settings.kafka_sasl_mechanism == "OAUTHBEARER"
+
+
+def has_tls(settings: Settings) -> bool:
+    """Whether a connection is by TLS."""
     return settings.kafka_security_protocol.endswith("SSL")
 
 
-def _tls_files(settings: Settings) -> dict[str, Path]:
-    paths = {kind: getattr(settings, f"kafka_ssl_{kind}") for kind in ("cafile", "certfile", "keyfile")}
-    files = {kind: path for kind, path in paths.items() if path}
-    for kind, path in files.items():
-        if not path.is_file():
-            raise BadSetting(f"KAFKA_SSL_{kind.upper()}: there is no file of that name")
-    return files
+def _password(settings: Settings) -> dict[str, str]:
+    return {
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": settings.kafka_sasl_password,
+    }
+
+
+def _oauth(settings: Settings) -> dict[str, str]:
+    config = {
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": settings.kafka_sasl_username,
+        "sasl.oauthbearer.client.secret": settings.kafka_sasl_password,
+        "sasl.oauthbearer.token.endpoint.url": settings.kafka_sasl_oauth_token_url,
+    }
+    if settings.kafka_sasl_oauth_scope:
+        config["sasl.oauthbearer.scope"] = settings.kafka_sasl_oauth_scope
+    if settings.kafka_sasl_oauth_cafile:
+        config["https.ca.location"] = str(settings.kafka_sasl_oauth_cafile)
+    return config
+
+
+def _tls(settings: Settings) -> dict[str, str]:
+    tls_context(settings, "kafka")  # says what is wrong with the files in words of our settings
+    names = {"cafile": "ssl.ca.location", "certfile": "ssl.certificate.location", "keyfile": "ssl.key.location"}
+    config = {names[kind]: str(path) for kind, path in tls_files(settings, "kafka").items()}
+    password = key_password(settings, "kafka")
+    return config | ({"ssl.key.password": password} if password else {})

@@ -36,6 +36,10 @@ FILES = (
     "kafka_ssl_keyfile",
     "vault_cacert",
     "schema_registry_cafile",
+    "kafka_sasl_oauth_cafile",
+    "cassandra_ssl_cafile",
+    "cassandra_ssl_certfile",
+    "cassandra_ssl_keyfile",
     "moderation_file",
 )
 """Those that need not be named; an empty value names none."""
@@ -62,14 +66,26 @@ class Settings(BaseSettings):
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how clients reach the brokers"
     )
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
         "SCRAM-SHA-512", description="with a SASL protocol"
     )
-    kafka_sasl_username: str = Field("", description="with a SASL protocol")
-    kafka_sasl_password: str = Field("", repr=False, description="with a SASL protocol")
+    kafka_sasl_username: str = Field("", description="with a SASL protocol; with OAUTHBEARER the client id")
+    kafka_sasl_password: str = Field(
+        "", repr=False, description="with a SASL protocol; with OAUTHBEARER the client secret"
+    )
+    kafka_sasl_oauth_token_url: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="with OAUTHBEARER: where the client's credentials are changed for a token, https:// or http://",
+    )
+    kafka_sasl_oauth_scope: str = Field("", description="with OAUTHBEARER: the scope to ask for")
+    kafka_sasl_oauth_cafile: Path | None = Field(
+        None, description="PEM file of the authorities that signed KAFKA_SASL_OAUTH_TOKEN_URL's server"
+    )
     kafka_ssl_cafile: Path | None = Field(None, description="PEM file of the authorities that signed the brokers")
     kafka_ssl_certfile: Path | None = Field(None, description="PEM file of the client's own certificate")
     kafka_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's own key")
+    kafka_ssl_key_password: str = Field("", repr=False, description="of KAFKA_SSL_KEYFILE, where it has one")
     topic_partitions: int = Field(8, ge=1, le=10_000, description="partitions of every topic, fixed for life")
     topic_replication: int = Field(1, ge=1, le=32, description="replicas of every partition")
     topic_min_isr: int = Field(1, ge=1, le=32, description="replicas that must have a record before it is acknowledged")
@@ -85,6 +101,13 @@ class Settings(BaseSettings):
     cassandra_local_dc: str = Field("datacenter1", description="the datacentre that this process asks")
     cassandra_username: str = Field("", description="unset: no authentication")
     cassandra_password: str = Field("", repr=False, description="with CASSANDRA_USERNAME")
+    cassandra_ssl: bool = Field(default=False, description="reach the nodes by TLS alone")
+    cassandra_ssl_cafile: Path | None = Field(
+        None, description="PEM file of the authorities that signed the nodes, whose addresses the certificates name"
+    )
+    cassandra_ssl_certfile: Path | None = Field(None, description="PEM file of the client's own certificate")
+    cassandra_ssl_keyfile: Path | None = Field(None, description="PEM file of the client's own key")
+    cassandra_ssl_key_password: str = Field("", repr=False, description="of CASSANDRA_SSL_KEYFILE, where it has one")
 
     redis_url: str = Field(
         "",
@@ -225,6 +248,18 @@ class Settings(BaseSettings):
         wrong = set(self.algorithms) - (ASYMMETRIC if self.jwt_jwks_url else {"HS256"})
         if wrong:
             raise ValueError(f"JWT_ALGORITHMS: {', '.join(sorted(wrong))} does not fit the kind of key that is set")
+        return self
+
+    @model_validator(mode="after")
+    def _ways_to_servers(self) -> Self:
+        """A half-set way would be an open one, or one that fails where nobody looks."""
+        sasl = self.kafka_security_protocol.startswith("SASL_")
+        if sasl and not (self.kafka_sasl_username and self.kafka_sasl_password):
+            raise ValueError("KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: must be set with a SASL protocol")
+        if sasl and self.kafka_sasl_mechanism == "OAUTHBEARER" and not self.kafka_sasl_oauth_token_url:
+            raise ValueError("KAFKA_SASL_OAUTH_TOKEN_URL: must be set with KAFKA_SASL_MECHANISM=OAUTHBEARER")
+        if not self.cassandra_ssl and (self.cassandra_ssl_cafile or self.cassandra_ssl_certfile):
+            raise ValueError("CASSANDRA_SSL: must be true where its files are set")
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ MODULES: Mapping[str, str] = {
         "up",
         "servers",
         "topics",
+        "acls",
         "migrate",
         "worker",
         "api",

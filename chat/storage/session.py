@@ -27,7 +27,9 @@ from opentelemetry.trace import SpanKind
 from chat.errors import SchemaMismatch, StorageRefused, StorageUnavailable
 from chat.metrics import CASSANDRA_ERRORS, CASSANDRA_SECONDS
 from chat.settings import Settings
+from chat.storage.handshake import contact_points, require_handshake
 from chat.storage.wire import PackedProtocol
+from chat.tls import tls_context
 from chat.tracing import span
 
 FAULTS = (DriverException, NoHostAvailable, OperationTimedOut, ErrorMessage, OSError)
@@ -86,7 +88,7 @@ class Connection:
     async def open(cls, settings: Settings, *, keyspace: bool = True) -> Self:
         """Connects; with `keyspace=False` to no keyspace, for migrations that make it.
 
-        Raises `SchemaMismatch` where the keyspace is not there.
+        Raises `SchemaMismatch` where the keyspace is not there, and `BadSetting` where a TLS file cannot be used.
         """
         cluster = _cluster(settings)
         name = settings.cassandra_keyspace
@@ -97,6 +99,7 @@ class Connection:
             await asyncio.to_thread(cluster.shutdown)
             if keyspace and known and name not in known:
                 raise SchemaMismatch(f"there is no keyspace {name}: run `chat migrate`") from error
+            await asyncio.to_thread(require_handshake, settings)
             raise _connecting(error) from error
         session.client_protocol_handler = PackedProtocol
         return cls(cluster, session, name)
@@ -167,9 +170,10 @@ def _cluster(settings: Settings) -> Cluster:
         row_factory=_named_rows,
     )
     return Cluster(
-        contact_points=list(settings.cassandra_contact_points) or ["127.0.0.1"],
+        contact_points=contact_points(settings),
         port=settings.cassandra_port,
         auth_provider=_auth(settings),
+        ssl_context=tls_context(settings, "cassandra") if settings.cassandra_ssl else None,
         protocol_version=4,  # driver 3.30.1 corrupts its own stream on version 5
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # else a request behind another waits 40 ms for its ACK
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
