@@ -5,8 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth profile lock clean
-.PHONY: help install run test soak lint format docs docs-site chart rules bench bench-quick bench-growth profile audit sbom lock clean
+.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth profile audit sbom lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
