@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.parameters import UUID
 from api.problem_codes import ProblemCode
+from chat.domain.verdicts import Code
 
 _Time = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", examples=["2026-01-15T10:30:00.000Z"])
@@ -57,6 +58,26 @@ class MessagePage(_Document):
     next_cursor: _Cursor
     prev_cursor: _Cursor
     last_seq: Annotated[int, Field(ge=0, description="the thread's newest message's seq")]
+
+
+class Refusal(_Document):
+    command_id: _Uuid
+    code: Annotated[Code, Field(description="the first check that failed")]
+    detail: Annotated[str, Field(description="a sentence that never repeats what was sent")]
+    event_id: Annotated[_Uuid | None, Field(description="with `duplicate`: the first outcome's")]
+    topic: Literal["chat.commands"]
+    partition: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0, description="where the command lies")]
+    timestamp: Annotated[_Time, Field(description="when the broker took the command")]
+
+
+class RefusalPage(_Document):
+    items: Annotated[list[Refusal], Field(description="newest first; may be empty although there is a next page")]
+    next_cursor: _Cursor
+    since: Annotated[
+        _Time | None,
+        Field(description="from when on nothing is left out; null: all that the log still has was looked at"),
+    ]
 
 
 class AuditLine(_Document):

@@ -76,6 +76,21 @@ _SHOWN_REQUEST = {
     "audit": _AUDIT,
 }
 
+_REFUSAL = _plain(
+    rendering.refusal(
+        {
+            "command_id": "0199c0de-0000-7000-8000-00000000000b",
+            "code": "thread_not_found",
+            "detail": "the learner has no such thread",
+            "event_id": None,
+            "topic": "chat.commands",
+            "partition": 5,
+            "offset": 412,
+            "timestamp": _BEGAN + 61_500,
+        }
+    )
+)
+
 _SIGNING_KEY = {  # RFC 8037, appendix A
     "kty": "OKP",
     "crv": "Ed25519",
@@ -110,6 +125,10 @@ ANSWERS: Mapping[tuple[str, int], Mapping[str, Any]] = {
     },
     ("PrivacyRequest", 200): {"An export that runs": _SHOWN_REQUEST},
     ("PrivacyRequestPage", 200): {"The last page": {"items": [_SHOWN_REQUEST], "next_cursor": None}},
+    ("RefusalPage", 200): {
+        "All of the last days": {"items": [_REFUSAL], "next_cursor": None, "since": None},
+        "None among the newest records": {"items": [], "next_cursor": _CURSOR, "since": "2026-01-15T10:30:00.000Z"},
+    },
     ("SigningKeys", 200): {"One key": {"keys": [_SIGNING_KEY]}},
     ("CommandKeys", 200): {"The key": {"keys": [_COMMAND_KEY]}},
     ("AuditPage", 200): {"The last page": {"items": _AUDIT, "next_cursor": None}},

@@ -23,6 +23,7 @@ A parameter that a path does not have, or that stands twice, is 400; an empty on
 TAGS = [
     {"name": "threads", "description": "A learner's threads."},
     {"name": "messages", "description": "A thread's messages, in pages both ways."},
+    {"name": "refusals", "description": "What was refused of a learner's commands, for who moderates."},
     {"name": "privacy", "description": "What was asked for a learner's data, and what came of it."},
     {"name": "service", "description": "What the service says of itself; nobody needs a token for it."},
 ]

@@ -14,6 +14,8 @@ from api.problem_codes import ProblemCode
 from chat.errors import (
     BadInput,
     BadToken,
+    BrokerRefused,
+    BrokerUnavailable,
     BundleStoreUnavailable,
     Forbidden,
     KeyStoreUnavailable,
@@ -22,6 +24,7 @@ from chat.errors import (
     StorageUnavailable,
     TokenExpired,
     TooManyListeners,
+    TopicMismatch,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,6 +34,7 @@ NOTHING_HERE = "there is nothing here that this token may see"
 RULE_BROKEN = "the request breaks a rule"
 READ_ONLY = "this API only reads; commands go through Kafka"
 STORE_AWAY = "the store does not answer; try again"
+LOG_AWAY = "the log of refusals cannot be read; try again"
 KEYS_AWAY = "the keys of tokens cannot be had; try again"
 EXPORTS_AWAY = "the store of exports cannot be had; try again"
 CONTENT_KEYS_AWAY = "the keys of content cannot be had; try again"
@@ -106,6 +110,11 @@ async def _on_storage(_request: Request, error: Exception) -> Response:
     return problem(ProblemCode.UNAVAILABLE, STORE_AWAY, headers={"retry-after": "1"})
 
 
+async def _on_broker(_request: Request, error: Exception) -> Response:
+    _log.warning("kafka_away", reason=str(error))
+    return problem(ProblemCode.UNAVAILABLE, LOG_AWAY, headers={"retry-after": "1"})
+
+
 async def _on_key_store(_request: Request, error: Exception) -> Response:
     _log.warning("keys_away", reason=str(error))
     return problem(ProblemCode.UNAVAILABLE, CONTENT_KEYS_AWAY, headers={"retry-after": "5"})
@@ -143,6 +152,9 @@ _HANDLERS = {
     BadInput: _on_bad_input,
     RequestValidationError: _on_validation,
     StorageUnavailable: _on_storage,
+    BrokerUnavailable: _on_broker,
+    BrokerRefused: _on_broker,
+    TopicMismatch: _on_broker,
     KeysUnavailable: _on_keys,
     KeyStoreUnavailable: _on_key_store,
     BundleStoreUnavailable: _on_bundles,

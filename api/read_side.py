@@ -9,6 +9,7 @@ from fastapi import Request
 from api.cursor import Cursors
 from api.health import Health
 from api.live.rooms import Rooms
+from api.refusal_log import ReadWindow, nothing_refused
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.sealed_command import CommandKey
 from chat.settings import Settings
@@ -37,6 +38,7 @@ class ReadSide:
     rooms: Rooms
     exports: Shelf | None = None
     command_key: FindCommandKey = no_command_key
+    refusals: ReadWindow = nothing_refused
 
 
 def read_side(request: Request) -> ReadSide:

@@ -1,6 +1,6 @@
 """Rows to JSON, without a model object between them; keys as the contract's tables name them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -78,6 +78,17 @@ def privacy_request(one: Request, audit: Sequence[Noted]) -> dict[str, Any]:
         "receipt": orjson.Fragment(one.receipt) if one.receipt else None,
         "audit": [audit_line(line) for line in audit],
     }
+
+
+def refusal(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A `CommandRejected` record; whose it is, its reader has asked for."""
+    kept = {name: value for name, value in fields.items() if name not in {"tenant_id", "learner_id"}}
+    return kept | {"timestamp": time(fields["timestamp"])}
+
+
+def time_or_none(millis: int | None) -> str | None:
+    """A time where there is one."""
+    return None if millis is None else time(millis)
 
 
 def audit_line(one: Noted) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from api.late_history import LateHistory
 from api.live import tail
 from api.live.rooms import Rooms
 from api.read_side import ReadSide
+from api.refusal_log import RefusalLog
 from chat import logs, tracing
 from chat.errors import BadSetting, ChatError
 from chat.privacy.export.shelf import Shelf
@@ -71,8 +72,11 @@ async def serve(
     cursors = Cursors(history.cursor_secret)
     shelf = _shelf(settings, history) if settings.privacy_enabled else None
     rooms = Rooms(history, settings.stream_listeners, settings.stream_seconds)
+    refused = RefusalLog(settings).window
     app = create_app(
-        ReadSide(settings, history, history.requests, verifier, health, cursors, rooms, shelf, history.command_key)
+        ReadSide(
+            settings, history, history.requests, verifier, health, cursors, rooms, shelf, history.command_key, refused
+        )
     )
     config = uvicorn.Config(
         app,

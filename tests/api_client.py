@@ -11,6 +11,7 @@ from api.cursor import Cursors
 from api.health import Health
 from api.live.rooms import Rooms
 from api.read_side import FindCommandKey, ReadSide, no_command_key
+from api.refusal_log import ReadWindow, nothing_refused
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Message, ThreadKey
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.subject import Subjects
@@ -74,6 +75,7 @@ def make_app(
     *,
     rooms: Rooms | None = None,
     command_key: FindCommandKey = no_command_key,
+    refusals: ReadWindow = nothing_refused,
     **settings: Any,
 ) -> FastAPI:
     """An application over `history`, without a limit of requests unless `settings` say so."""
@@ -82,7 +84,8 @@ def make_app(
     verifier = TokenVerifier(chosen)
     rooms = rooms or Rooms(history, chosen.stream_listeners, chosen.stream_seconds)
     health = health or Health({})
-    return create_app(ReadSide(chosen, history, kept, verifier, health, Cursors(secret), rooms, exports, command_key))
+    cursors = Cursors(secret)
+    return create_app(ReadSide(chosen, history, kept, verifier, health, cursors, rooms, exports, command_key, refusals))
 
 
 class Broken(MemoryHistory):

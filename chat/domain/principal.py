@@ -25,7 +25,7 @@ class Permission(Described):
     THREADS_DELETE = "threads:delete", "delete threads"
     MESSAGES_READ = "messages:read", "read messages and mark them read"
     MESSAGES_WRITE = "messages:write", "post; edit and delete one's own messages"
-    MESSAGES_MODERATE = "messages:moderate", "delete anybody's message; post `system` messages"
+    MESSAGES_MODERATE = "messages:moderate", "delete anybody's message; post `system` messages; see refusals"
     PRIVACY_EXPORT = "privacy:export", "export, and fetch the bundle"
     PRIVACY_DELETE = "privacy:delete", "erase, enrol"
 

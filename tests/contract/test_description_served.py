@@ -30,10 +30,13 @@ SHOWN_AND_REFUSED = {
     "/api/v1/threads/{thread_id}/messages": {200, 400, 404},
     "/api/v1/threads/{thread_id}/messages/{message_id}": {200, 404},
     "/api/v1/threads/{thread_id}/stream": {200, 400, 404},
+    "/api/v1/refusals": {200, 400},
 }
 """What each route answers to one who may read one of a tenant's learners."""
 
-READER = token(TENANT, learners=[LEARNER.learner_id])
+READER = token(
+    TENANT, learners=[LEARNER.learner_id], permissions=["threads:read", "messages:read", "messages:moderate"]
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """Each kind of bad record ends as the contract says, and the good one behind it is applied."""
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +11,13 @@ import pytest
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Producer
 
+from api import refusal_log
+from api.refusal_log import RefusalLog
+from chat.errors import BrokerUnavailable
+from chat.servers.free_port import free_port
 from chat.settings import Settings
 from tests.conftest import StartWorker
+from tests.integration.test_api import changed, ready, serving
 from tests.oracle.topics import DEAD_LETTER, EVENTS, REJECTIONS, Reader, Said
 from tests.records import PARTITIONS, token, uid
 from tests.wait import until
@@ -55,6 +62,8 @@ BAD = {
     "a missing message": Bad("message_not_found", {"reply_to": uid(2, 99)}),
 }
 
+UNREADABLE = {"undecodable", "unknown_schema", "unknown_type", "no_identity"}
+
 
 class Client:
     """Sends one record after the other and sees what becomes of them."""
@@ -92,6 +101,10 @@ class Client:
         found: Said = until(said, what=f"the outcome of record {number}")
         return found
 
+    def read(self) -> list[Said]:
+        """Everything that was said."""
+        return list(self._reader.read)
+
     def _value(self, number: int, changes: dict[str, Any]) -> bytes:
         fields = {"type": "PostMessage", "command_id": uid(3, number), "tenant_id": "tenant-1"}
         fields |= {"learner_id": "learner-1", "thread_id": THREAD} | changes
@@ -125,10 +138,35 @@ def test_each_bad_record_ends_as_the_contract_says(client: Client, fresh: Settin
 
 def _assert_ended(what: str, bad: Bad, said: Said) -> None:
     assert not said.header("authorization"), what
-    if bad.code in ("undecodable", "unknown_schema", "unknown_type", "no_identity"):
+    if bad.code in UNREADABLE:
         assert (said.topic, said.header("x-error-code"), said.partition) == (DEAD_LETTER, bad.code, HOME), what
         assert bad.value is None or said.value == bad.value, what
     else:
         refused = said.record.fields
         assert (said.topic, refused["code"], said.key, said.partition) == (REJECTIONS, bad.code, KEY, HOME), what
         assert (refused["topic"], refused["partition"]) == ("chat.commands", bad.partition), what
+
+
+async def test_a_moderator_sees_what_was_refused(client: Client, fresh: Settings) -> None:
+    """Every refusal of the learner that is on the topic, newest first, over HTTP; no dead letter, nothing of others."""
+    said = [one.record.fields for one in client.read() if one.topic == REJECTIONS]
+    async with serving(changed(fresh, enable_rate_limiting=False, api_port=0)) as api:
+        await ready(api)
+        api.bearer = token(role="admin")
+        shown = await api.items("/api/v1/refusals", learner_id="learner-1", limit=3)
+        assert await api.items("/api/v1/refusals", learner_id="learner-2") == []
+    assert [(one["command_id"], one["code"]) for one in shown] == [
+        (one["command_id"], one["code"]) for one in said[::-1]
+    ]
+    assert {one["code"] for one in shown} == {bad.code for bad in BAD.values()} - UNREADABLE
+
+
+async def test_a_kafka_that_is_away_costs_a_bounded_wait(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks is told so in time, whoever waits for the same too, and no thread goes on waiting."""
+    monkeypatch.setattr(refusal_log, "PATIENCE_SECONDS", 0.5)
+    log = RefusalLog(changed(fresh, kafka_bootstrap_servers=(f"127.0.0.1:{free_port()}",)))
+    began = time.monotonic()
+    asked = [log.window(KEY, None) for _ in range(3 * refusal_log.AT_ONCE)]
+    assert {type(one) for one in await asyncio.gather(*asked, return_exceptions=True)} == {BrokerUnavailable}
+    await asyncio.to_thread(log.close)
+    assert time.monotonic() - began < 5

@@ -47,6 +47,9 @@ PRIVACY = {
 }
 """Asked with another token: `test_api_privacy.py`, `test_api_exports.py` and `test_api_command_keys.py` do."""
 
+REFUSALS = "/api/v1/refusals"
+"""Asked with another token too, by `test_api_refusals.py`."""
+
 
 async def up() -> None:
     """A server that answers."""
@@ -122,7 +125,7 @@ async def test_the_service_shows_it() -> None:
 
 def test_every_path_is_described() -> None:
     """Each with its statuses and an id of its own; no 422 anywhere."""
-    assert set(FOUND["paths"]) == GOOD.keys() | PRIVACY
+    assert set(FOUND["paths"]) == GOOD.keys() | PRIVACY | {REFUSALS}
     of_history = {"200", "400", "401", "403", "404", "405", "429", "500", "503"}
     for path in FOUND["paths"]:
         operation = FOUND["paths"][path]["get"]
