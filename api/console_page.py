@@ -13,7 +13,7 @@ from chat.errors import NotVisible
 router = APIRouter(prefix="/console", include_in_schema=False)
 
 _FILES = files("api") / "console"
-_SCRIPTS = ("main.js", "page.js", "service.js", "conversation.js", "thread.js", "privacy.js")
+_SCRIPTS = ("main.js", "page.js", "service.js", "conversation.js", "thread.js", "privacy.js", "refusals.js")
 _ASSETS = {"console.css": "text/css"} | dict.fromkeys(_SCRIPTS, "text/javascript")
 
 

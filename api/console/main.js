@@ -2,8 +2,11 @@
 
 import { $, made, say, show, when } from "./page.js";
 import * as privacy from "./privacy.js";
+import * as refusals from "./refusals.js";
 import { Refused, claims, get, token } from "./service.js";
 import * as thread from "./thread.js";
+
+const PANELS = { privacy, refusals };
 
 let conversation = null;
 let cursor = null;
@@ -39,13 +42,16 @@ async function follow() {
   say("");
   if (learner === null || token.read() === null) return;
   $("learner").value = learner;
-  $("privacy").disabled = false;
   const asked = place();
-  current("privacy", asked.has("privacy"));
-  if (asked.has("privacy")) await privacy.open(learner);
+  const panel = Object.keys(PANELS).find((name) => asked.has(name));
+  for (const name of Object.keys(PANELS)) {
+    $(name).disabled = false;
+    current(name, name === panel);
+  }
+  if (panel) await PANELS[panel].open(learner);
   if ($("threads").dataset.learner !== learner) await list(learner);
   if (asked.has("thread")) conversation = thread.open(await get(`threads/${encodeURIComponent(asked.get("thread"))}`));
-  else if (!asked.has("privacy")) show(made("p", { class: "empty" }, $("threads").children.length ? "Choose a thread." : `${learner} has no threads that this token may see.`));
+  else if (!panel) show(made("p", { class: "empty" }, $("threads").children.length ? "Choose a thread." : `${learner} has no threads that this token may see.`));
   for (const one of $("threads").querySelectorAll("button")) one.setAttribute("aria-current", one.dataset.thread === asked.get("thread"));
 }
 
@@ -97,7 +103,7 @@ $("learner-form").addEventListener("submit", (event) => {
   if (place().get("learner") === learner && place().size === 1) tried(follow);
   else go({ learner });
 });
-$("privacy").addEventListener("click", () => go({ learner: $("learner").value, privacy: "" }));
+for (const name of Object.keys(PANELS)) $(name).addEventListener("click", () => go({ learner: $("learner").value, [name]: "" }));
 $("more-threads").addEventListener("click", () => tried(() => list($("learner").value, cursor)));
 $("leave").addEventListener("click", leave);
 document.querySelector(".skip").addEventListener("click", (event) => {

@@ -16,6 +16,7 @@ from tests.api_client import key_of, make_app, message_at, put_conversation
 from tests.browser.conftest import Serve
 from tests.privacy_desk import Desk, NotingJob, PrivacyLog
 from tests.records import token, uid
+from tests.unit.test_api_refusals import MODERATOR, Log, logged
 
 pytestmark = pytest.mark.soak
 
@@ -200,6 +201,33 @@ def test_privacy_requests_are_shown_with_their_audit(page: Page, serve: Serve) -
     expect(card.get_by_role("list", name="What was done")).to_contain_text("requested · access · by officer-1")
     card.get_by_text("Signed receipt").click()
     expect(card.locator("pre")).to_contain_text('"messages": 3')
+
+
+def test_refusals_are_shown_with_how_far_back_was_looked(page: Page, serve: Serve) -> None:
+    """By keyboard alone: what was refused and why, since when that is all; further back on request, until it is all."""
+    own = [logged(at, detail=HOSTILE) for at in (0, 5)]
+    others = [logged(at, "tenant-2/learner-9") for at in range(1, 5)]
+    log = Log(sorted([*own, *others]), size=3)
+    page.goto(f"{serve(make_app(conversation(1), refusals=log.window))}/console#token={MODERATOR}&learner=learner-1")
+    page.get_by_role("button", name="Refused commands").press("Enter")
+    expect(page.get_by_role("heading", name="Refused commands of learner-1")).to_be_focused()
+    expect(page.get_by_role("button", name="Refused commands")).to_have_attribute("aria-current", "true")
+    listed = page.get_by_role("list", name="Refused commands").get_by_role("listitem")
+    expect(listed).to_have_count(1)
+    expect(listed).to_contain_text("thread_not_found")
+    expect(listed).to_contain_text(HOSTILE)
+    expect(listed).to_contain_text(uid(3, 5))
+    expect(page.get_by_role("status")).to_have_text("1 refusal since 15 Jan 2026, 10:30")
+    page.get_by_role("button", name="Look further back").press("Enter")
+    expect(page.get_by_role("status")).to_have_text("2 refusals, all that is kept")
+    expect(listed).to_have_count(2)
+    expect(page.get_by_role("button", name="Look further back")).to_be_hidden()
+
+
+def test_who_may_not_see_refusals_is_told_so(page: Page, serve: Serve) -> None:
+    """The service's own word is read out."""
+    page.goto(f"{serve(make_app(conversation(1)))}/console#token={TEACHER}&learner=learner-1&refusals=")
+    expect(page.get_by_role("alert")).to_contain_text("messages:moderate")
 
 
 def test_a_token_is_pasted_and_forgotten(page: Page, serve: Serve) -> None:
