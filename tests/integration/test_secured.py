@@ -220,7 +220,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         REJECTIONS: {"WRITE"},
         LETTERS: {"WRITE"},
     },
-    "api": {EVENTS: {"READ"}},
+    "api": {EVENTS: {"READ"}, REJECTIONS: {"READ"}},
     "compliance": {
         COMMANDS: {"READ"},
         PRIVACY: {"READ", "WRITE"},
