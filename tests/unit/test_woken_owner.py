@@ -1,9 +1,11 @@
 """A worker that slept while it spoke, and whose successor went on without it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,10 @@ from streams.lease import Lease
 from streams.publish import Outgoing
 from tests.records import Log, Sent, token, uid
 from tests.way import MemoryPublisher, World
+
+
+class Replaced(Exception):
+    """The worker has a successor."""
 
 
 @dataclass
@@ -23,6 +29,12 @@ class Machine:
 
     async def heartbeat(self) -> bool:
         return self.awake
+
+    async def membership(self) -> bool:
+        """Its heartbeat, where that it is none any more ends the trial."""
+        if not self.awake:
+            raise Replaced
+        return True
 
     def lease(self) -> Lease:
         return Lease(self.heartbeat, lambda: self.now)
@@ -74,3 +86,81 @@ def test_nothing_comes_back_that_a_successor_deleted(slept_at: int, size: int) -
     content = {key: value for key, value in last.items() if key is not None and key.count(b"/") > 2}
     assert len(content) == 2
     assert set(content.values()) == {None}
+
+
+WRITES = ("write_messages", "commit", "write_list", "purge")
+
+
+@dataclass
+class SleepyStore:
+    """The store of who falls asleep with its `at`-th write in its hands, while a successor handles the whole log."""
+
+    machine: Machine
+    store: MemoryStore
+    publisher: MemoryPublisher
+    log: Sequence[Sent]
+    at: int
+    after: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self.store, name)
+        return self._drowsy(call) if name in WRITES else call
+
+    def _drowsy(self, call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def write(*values: Any) -> None:
+            self.at -= 1
+            if self.at == 0:
+                self.machine.now, self.machine.awake = 60.0, False
+                await World(store=self.store, publisher=self.publisher).go(self.log)
+                self.after = rows(self.store)
+            await call(*values)
+
+        return write
+
+
+def rows(store: MemoryStore) -> dict[str, Any]:
+    """Every row with its write time."""
+    return {name: dict(table) for name, table in vars(store).items() if isinstance(table, dict)}
+
+
+def _talk() -> Log:
+    """A thread of three messages, of which one is changed and one deleted; and one that is deleted itself."""
+    log, bearer = _log(), token(role="admin", user="admin-1")
+    thread = {"thread_id": uid(1, 2)}
+    log.send("CreateThread", bearer=bearer, command_id=uid(3, 20), **thread, title="b")
+    for number in (2, 3, 4):
+        log.send(
+            "PostMessage",
+            bearer=bearer,
+            command_id=uid(3, 20 + number),
+            **thread,
+            message_id=uid(2, number),
+            content="x",
+        )
+    log.send("EditMessage", bearer=bearer, command_id=uid(3, 30), **thread, message_id=uid(2, 2), content="y")
+    log.send("DeleteMessage", bearer=bearer, command_id=uid(3, 31), **thread, message_id=uid(2, 3))
+    return log
+
+
+@pytest.mark.parametrize("at", range(1, 13))
+@pytest.mark.parametrize("size", [1, 3, 11])
+def test_a_late_write_takes_nothing_back(at: int, size: int) -> None:
+    """Whichever write it held when it fell asleep: no row is older afterwards, and no `seq` was given twice."""
+    records, machine, publisher = _talk().records, Machine(), MemoryPublisher()
+    store = SleepyStore(machine, MemoryStore(), publisher, records, at)
+    lease = Lease(machine.membership, lambda: machine.now)
+    sleeper = World(store=store, publisher=publisher, lease=lease)  # type: ignore[arg-type]
+    with suppress(Replaced):
+        asyncio.run(sleeper.go(records, size))
+    if machine.awake:
+        assert store.at > 0, "it ended before so many writes"
+        assert size > 1, "a chunk a record must write more often"
+        return
+    assert rows(store.store) == store.after
+    given: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    for event in sleeper.events():
+        if event.type == "CHAT_MESSAGE_CREATED":
+            data = event.fields["data"]
+            given[data["thread_id"], data["seq"]].add(data["message_id"])
+    assert len(given) == 4
+    assert all(len(messages) == 1 for messages in given.values())
