@@ -16,6 +16,8 @@ from tests.servers import running_servers
 from tests.worker import WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
+FIGURES = "figures"
+"""The property of a test whose text is shown at the end of the run."""
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +77,11 @@ def seed() -> int:
     """The seed of a run: ORACLE_SEED where another is wanted (`random`: a new one), else always the same."""
     chosen = os.environ.get("ORACLE_SEED", "20260115")
     return random.SystemRandom().randrange(10**6) if chosen == "random" else int(chosen)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows the figures that tests have recorded, whether they passed or not."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, value in report.user_properties:
+            if name == FIGURES:
+                terminalreporter.write_line(f"\n{report.nodeid}\n{value}")

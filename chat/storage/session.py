@@ -18,7 +18,12 @@ from cassandra import (
 )
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    ConstantSpeculativeExecutionPolicy,
+    DCAwareRoundRobinPolicy,
+    TokenAwarePolicy,
+)
 from cassandra.protocol import ErrorMessage
 from cassandra.protocol import RequestValidationException as ValidationMessage
 from cassandra.query import BatchStatement, PreparedStatement
@@ -40,6 +45,16 @@ REFUSALS = (RequestValidationException, ValidationMessage, AuthenticationFailed)
 
 REQUEST_TIMEOUT = 10.0
 """Seconds after which a request counts as unanswered; its effect is then unknown, and it is sent again."""
+
+ANOTHER_NODE_AFTER = 0.5
+"""Seconds after which another node is asked as well, where that may be done: a node that fell silent costs so much a
+step, and not a request's time-out."""
+
+HEARTBEAT_SECONDS = 1
+"""From one look at the connections to the next: on one that heard nothing meanwhile an answer is asked for."""
+
+SILENCE_SECONDS = 2
+"""Without that answer a connection is given up, and what waited for it goes to another node."""
 
 
 class _Inbox:
@@ -168,6 +183,7 @@ def _cluster(settings: Settings) -> Cluster:
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
         request_timeout=REQUEST_TIMEOUT,
         row_factory=_named_rows,
+        speculative_execution_policy=ConstantSpeculativeExecutionPolicy(ANOTHER_NODE_AFTER, max_attempts=2),
     )
     return Cluster(
         contact_points=contact_points(settings),
@@ -178,10 +194,10 @@ def _cluster(settings: Settings) -> Cluster:
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # else a request behind another waits 40 ms for its ACK
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         reconnection_policy=ConstantReconnectionPolicy(delay=1.0, max_attempts=None),
-        idle_heartbeat_interval=5,
-        idle_heartbeat_timeout=5,
-        connect_timeout=5,
-        control_connection_timeout=5,
+        idle_heartbeat_interval=HEARTBEAT_SECONDS,
+        idle_heartbeat_timeout=SILENCE_SECONDS,
+        connect_timeout=SILENCE_SECONDS,
+        control_connection_timeout=SILENCE_SECONDS,
     )
 
 

@@ -1,21 +1,49 @@
 """Workers that break the rules, to know that the oracle would see it. Run one: `python -m tests.fault.broken KIND`."""
 
+import asyncio
 import dataclasses
+import random
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from chat.domain.commands import PostMessage
+from chat.domain.position import position
+from chat.domain.privacy import Request
+from chat.domain.verdict import Verdict
+from chat.privacy.job import Jobs, registry
 from chat.settings import Settings, load
-from streams.app import WorkerApp, make_app
-from streams.bootstrap import Servers, command_way
+from chat.storage import learner_keys, rows, wire
+from chat.storage.cassandra_store import CassandraStore
+from chat.storage.writes import ThreadWrite
+from chat.topic_specs import Topic
+from streams import bootstrap
+from streams.app import WorkerApp
+from streams.apply import Judge
+from streams.bootstrap import MakeJobs, Servers, privacy_jobs
 from streams.chunk import Chunk
-from streams.lane import Acknowledge, CommandWay, Lane
+from streams.emit import Emitter
+from streams.erasure import Erasure
+from streams.erasure_notes import Notes
+from streams.facts import Facts
+from streams.lane import Acknowledge, CommandWay, Lane, WayOfTopic
 from streams.lanes import Lanes
+from streams.memory import Memory
+from streams.records import Admitted
 from streams.run import Build, run
 from streams.store import store
 from streams.waiting import Waiting
+from streams.way import Way
 from streams.work import Work
+from tests.mortal import hasty_runner
 
+T = TypeVar("T")
 PROGRAM = "tests.fault.broken"
+SLOW_SECONDS = 3.0
+KEPT_SECONDS = 12.0
+"""How long a learner's key stays in memory: longer than slow speech takes, for a worker without it could not write."""
 
 
 class EarlyAcknowledgement(Lanes):
@@ -61,30 +89,115 @@ class LateEdits(CommandWay):
         await CommandWay._finish(self, work)
 
 
-BROKEN: dict[str, tuple[type[Lanes], type[CommandWay]]] = {
-    "acknowledge-before-write": (EarlyAcknowledgement, CommandWay),
-    "two-lanes-for-one-learner": (TwoLanes, CommandWay),
-    "event-before-row": (Lanes, EventFirst),
-    "rows-before-tombstones": (Lanes, RowsFirst),
-    "edits-at-the-wall-clock": (Lanes, LateEdits),
-    "none": (Lanes, CommandWay),
+class SlowSpeech(CommandWay):
+    """Speaks a while after it has judged: right, and slow."""
+
+    async def _finish(self, work: Work) -> None:
+        await asyncio.sleep(SLOW_SECONDS)
+        await CommandWay._finish(self, work)
+
+
+class DrawnSeq(Judge):
+    """Draws a message's seq, so that a second run would draw another one."""
+
+    def _verdict(self, one: Admitted, memory: Memory, facts: Facts) -> Verdict:
+        held = memory[one.thread.learner].threads[one.thread.thread_id]
+        if isinstance(one.command, PostMessage) and held.thread is not None:
+            held.thread = held.thread._replace(last_seq=held.thread.last_seq + random.randrange(2))
+        return Judge._verdict(self, one, memory, facts)
+
+
+class BareOffset(Judge):
+    """Takes an offset for a command's place in the log, whatever log that is."""
+
+    def _position(self, one: Admitted) -> int:
+        return int(one.record.offset)
+
+
+class DatelessStore(CassandraStore):
+    """Leaves it to Cassandra to date what a list shows of a thread's activity: as of now."""
+
+    async def write_list(self, threads: Sequence[ThreadWrite]) -> None:
+        dateless = rows._LIST_ACTIVITY.replace(" USING TIMESTAMP ?", "")
+        prepared = await self._connection.prepare(dateless)
+        self._rows._heads[rows._LIST_ACTIVITY] = wire.head(prepared, dateless.count("?"))
+        await super().write_list(threads)
+
+    async def _write(self, packed: Iterable[rows.Row]) -> None:
+        dateless = self._rows._heads[rows._LIST_ACTIVITY]
+        await super()._write([_without_time(one) if one.packed.startswith(dateless) else one for one in packed])
+
+
+def _without_time(row: rows.Row) -> rows.Row:
+    return row._replace(packed=row.packed[: -len(wire.bigint(0))])
+
+
+class HastyErasure(Erasure):
+    """Removes a life's words before the owner of its partition has come to the fence."""
+
+    async def _drain(self, _request: Request, notes: Notes) -> Notes:
+        return notes._replace(fence=position(1, 0))
+
+
+async def hasty_jobs(settings: Settings, servers: Servers, waiting: Waiting, emitter: Emitter) -> Jobs:
+    """The service's own, but for the hasty erasure."""
+    jobs = await privacy_jobs(settings, servers, waiting, emitter)
+    return registry(*(_as(HastyErasure, one) if isinstance(one, Erasure) else one for one in jobs.values()))
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """The classes of which a worker is built."""
+
+    lanes: type[Lanes] = Lanes
+    way: type[CommandWay] = CommandWay
+    judge: type[Judge] = Judge
+    store: type[CassandraStore] = CassandraStore
+    jobs: MakeJobs = privacy_jobs
+
+
+BROKEN: Mapping[str, Breakage] = {
+    "none": Breakage(),
+    "acknowledge-before-write": Breakage(lanes=EarlyAcknowledgement),
+    "two-lanes-for-one-learner": Breakage(lanes=TwoLanes),
+    "event-before-row": Breakage(way=EventFirst),
+    "rows-before-tombstones": Breakage(way=RowsFirst),
+    "edits-at-the-wall-clock": Breakage(way=LateEdits),
+    "drawn-seq": Breakage(judge=DrawnSeq),
+    "bare-offset": Breakage(judge=BareOffset),
+    "write-without-its-time": Breakage(store=DatelessStore),
+    "slow-speech": Breakage(way=SlowSpeech),
+    "fence-not-waited-for": Breakage(way=SlowSpeech, jobs=hasty_jobs),
 }
 
 
 def builder(kind: str) -> Build:
-    """How that worker is built: as the real one is, but for the one class that is broken."""
-    lanes, way = BROKEN[kind]
+    """How that worker is built: as the real one is, but for what is broken."""
+    broken = BROKEN[kind]
 
     async def build(settings: Settings, servers: Servers, waiting: Waiting) -> WorkerApp:
-        app = make_app(settings, waiting)
-        whole = await command_way(settings, servers, waiting, app)
-        assert isinstance(whole, CommandWay)
-        parts = {field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)}
-        app.lanes = lanes(way(**parts), app.fail)
+        app = await bootstrap.build(settings, servers, waiting, broken.jobs)
+        ways = app.lanes._way
+        assert isinstance(ways, WayOfTopic)
+        app.lanes = broken.lanes(WayOfTopic({**ways.ways, Topic.COMMANDS: _break(ways.ways, broken)}), app.fail)
         return app
 
     return build
 
 
+def _break(ways: Mapping[str, Way], broken: Breakage) -> CommandWay:
+    whole = ways[Topic.COMMANDS]
+    assert isinstance(whole, CommandWay)
+    whole.rows.__class__ = broken.store
+    return _as(broken.way, dataclasses.replace(whole, judge=_as(broken.judge, whole.judge)))
+
+
+def _as(kind: type[T], one: Any) -> T:
+    """The same parts as another kind of thing."""
+    return kind(**{field.name: getattr(one, field.name) for field in dataclasses.fields(one)})
+
+
 if __name__ == "__main__":
-    sys.exit(run(load(), builder(sys.argv[1])))
+    learner_keys.KEPT_SECONDS = KEPT_SECONDS
+    with hasty_runner():
+        sys.exit(run(load(), builder(sys.argv[1])))

@@ -4,22 +4,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat.servers.embedded import EmbeddedServers
 from chat.settings import Settings
 from tests.clean_house import clean_house
+from tests.fault.linked_servers import LinkedServers, linked_servers
 from tests.oracle.run import OracleRun
-from tests.servers import embedded_servers
 
 
 @pytest.fixture(scope="session")
-def own_servers() -> Iterator[EmbeddedServers]:
+def own_servers() -> Iterator[LinkedServers]:
     """A pair for all fault tests; whoever stops a server starts it again."""
-    with embedded_servers() as servers:
+    with linked_servers() as servers:
         yield servers
 
 
 @pytest.fixture
-def house(own_servers: EmbeddedServers) -> Settings:
+def house(own_servers: LinkedServers) -> Settings:
     """Settings of a house where nothing has happened yet."""
     return clean_house(own_servers.addresses, max_messages_per_thread=30)
 

@@ -41,6 +41,9 @@ def test_the_short_run_is_kept_by_a_worker_that_is_whole(
         ("event-before-row", {"event_before_row"}),
         ("rows-before-tombstones", {"tombstone"}),
         ("edits-at-the-wall-clock", {"row"}),
+        ("drawn-seq", {"seq", "wrong_outcome"}),
+        ("bare-offset", {"row"}),
+        ("write-without-its-time", {"row"}),
     ],
 )
 def test_the_short_run_finds_a_broken_worker(
@@ -51,4 +54,30 @@ def test_the_short_run_finds_a_broken_worker(
     with pytest.raises(OracleError) as caught:
         short_run(oracle, own_servers, start_worker, kind)
     assert found <= {one.kind for one in caught.value.findings}
+    assert time.monotonic() - began < 60
+
+
+def erasing_run(oracle: OracleRun, start_worker: StartWorker, kind: str) -> None:
+    """A few seconds of load with erasures in it, and a worker that is slow to speak. Raises `OracleError`."""
+    start_worker(oracle.settings, program=(PROGRAM, kind)).until_ready()
+    with oracle.stream(rate=300) as stream:
+        for records in (600, 900, 1200):
+            stream.until(records)
+            oracle.ask()
+        stream.until(1800)
+    oracle.settle(60)
+    oracle.verify()
+
+
+def test_an_erasing_run_is_kept_by_a_worker_that_is_whole(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """Slow as it is."""
+    erasing_run(oracle, start_worker, "slow-speech")
+
+
+def test_the_erasing_run_finds_a_fence_that_is_not_waited_for(oracle: OracleRun, start_worker: StartWorker) -> None:
+    """What the owner had under way is said after the last tombstones, and found within a minute."""
+    began = time.monotonic()
+    with pytest.raises(OracleError) as caught:
+        erasing_run(oracle, start_worker, "fence-not-waited-for")
+    assert "tombstone" in {one.kind for one in caught.value.findings}
     assert time.monotonic() - began < 60

@@ -37,13 +37,13 @@ def asleep(server: Server) -> Iterator[None]:
         server.resume()
 
 
-def outlast(worker: WorkerProcess, name: str) -> None:
-    """Returns after `AWAY_SECONDS` in which the worker lived on and said for whom it waits."""
+def outlast(worker: WorkerProcess, name: str, seconds: float = AWAY_SECONDS) -> None:
+    """Returns after so many seconds in which the worker lived on and said for whom it waits."""
     began = time.monotonic()
     until(lambda: name in waits_for(worker), AWAY_SECONDS, f"the worker's saying that it waits for {name}")
     assert worker.ready()[0] == 503
     assert worker.metric("chat_waiting_for_server") > 0
-    until(lambda: time.monotonic() - began > AWAY_SECONDS, AWAY_SECONDS + 5)
+    until(lambda: time.monotonic() - began > seconds, seconds + 5)
     assert worker.alive
 
 
@@ -83,17 +83,24 @@ def test_a_worker_starts_while_cassandra_is_away(
     oracle.verify()
 
 
-@pytest.mark.parametrize("away", [stopped, pytest.param(asleep, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    ("away", "seconds"),
+    [
+        (stopped, AWAY_SECONDS),
+        pytest.param(asleep, AWAY_SECONDS, marks=pytest.mark.soak),
+        pytest.param(stopped, 300.0, marks=pytest.mark.soak),
+    ],
+)
 def test_kafka_away_loses_nothing(
-    away: Away, oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
+    away: Away, seconds: float, oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
 ) -> None:
-    """The worker outlasts Kafka, whether its connections broke or only fell silent."""
+    """The worker outlasts Kafka, whether its connections broke or only fell silent, and goes on as if nothing were."""
     assert own_servers.kafka is not None
     worker = start_worker(oracle.settings).until_ready()
     with oracle.stream(rate=150) as stream:
         stream.until(400)
         with away(own_servers.kafka):
-            outlast(worker, "kafka")
+            outlast(worker, "kafka", seconds)
         stream.until(len(oracle.source.log) + 200)
     oracle.settle()
     oracle.verify()

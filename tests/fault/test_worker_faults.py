@@ -1,15 +1,20 @@
 """Workers that are killed, stopped, put to sleep and woken, under a running producer."""
 
 import signal
+import time
 
 from tests import erasure_worker
 from tests.conftest import StartWorker
+from tests.fault.pulse import Pulse
 from tests.oracle.run import OracleRun, Progress
 from tests.wait import until
 from tests.worker import WorkerProcess
 
 PROGRAM = (erasure_worker.PROGRAM,)
 """What an erasure has to wait for is shorter there."""
+
+TAKEN_OVER_SECONDS = 15.0
+"""From a worker's death until its partitions are at work elsewhere: ten of them its group waits for it."""
 
 
 def test_every_record_of_a_calm_run_has_its_outcome(oracle: OracleRun, start_worker: StartWorker) -> None:
@@ -29,18 +34,19 @@ def test_every_record_of_a_calm_run_has_its_outcome(oracle: OracleRun, start_wor
 
 
 def test_a_killed_worker_loses_and_doubles_nothing(oracle: OracleRun, start_worker: StartWorker) -> None:
-    """After `kill -9` in the middle of its work the next worker goes on where the log says."""
+    """After `kill -9` in the middle of its work the next worker goes on where the log says, on every partition soon."""
     worker = start_worker(oracle.settings, program=PROGRAM).until_ready()
-    with oracle.stream(rate=600) as stream:
+    with Pulse(oracle.settings) as pulse, oracle.stream(rate=600) as stream:
         stream.until(500)
         oracle.ask()
         stream.until(800)
         oracle.ask()
-        at_kill = kill_ahead_of_its_commits(oracle, worker)
+        at_kill, killed = kill_ahead_of_its_commits(oracle, worker), time.monotonic()
         assert at_kill.produced > at_kill.handled >= at_kill.applied > 0
         assert at_kill.committed < at_kill.applied
         start_worker(oracle.settings, program=PROGRAM)
         oracle.ask()
+        assert pulse.recovery(killed, range(oracle.settings.topic_partitions)) < TAKEN_OVER_SECONDS
         stream.until(2500)
     oracle.settle()
     oracle.verify(read_again=True)

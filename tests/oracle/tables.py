@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy
 from cassandra.query import dict_factory
@@ -20,7 +21,12 @@ Row = dict[str, Any]
 def session_of(settings: Settings) -> Iterator[Session]:
     """A session on the settings' keyspace; rows are dictionaries."""
     policy = DCAwareRoundRobinPolicy(settings.cassandra_local_dc)
-    profile = ExecutionProfile(load_balancing_policy=policy, row_factory=dict_factory, request_timeout=60)
+    profile = ExecutionProfile(
+        load_balancing_policy=policy,
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,  # what one node alone knows is not what was acknowledged
+        row_factory=dict_factory,
+        request_timeout=60,
+    )
     hosts, port = list(settings.cassandra_contact_points), settings.cassandra_port
     cluster = Cluster(
         hosts,

@@ -1,0 +1,61 @@
+"""When which partition was seen to work: how long the service stood still, and when it went on."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Self
+
+from chat.settings import Settings
+from tests.oracle.topics import EVENTS, Reader
+from tests.wait import until
+
+RECENT = 10.0
+"""Seconds for which a partition that spoke counts as one at work."""
+
+LONGEST_RECOVERY = 60.0
+
+
+class Pulse:
+    """Hears the events as they come, each of which is an applied command, in a thread of its own."""
+
+    def __init__(self, house: Settings) -> None:
+        self._reader = Reader(house.kafka_bootstrap_servers[0], house.topic_partitions, [EVENTS])
+        self._beats: defaultdict[int, list[float]] = defaultdict(list)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="pulse", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._reader.close()
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            for partition in {one.partition for one in self._reader.poll()}:
+                self._beats[partition].append(time.monotonic())
+
+    def at_work(self) -> set[int]:
+        """The partitions that spoke lately."""
+        return {partition for partition in list(self._beats) if self._beats[partition][-1] > time.monotonic() - RECENT}
+
+    def recovery(self, since: float, partitions: Iterable[int]) -> float:
+        """Waits until each of the partitions has spoken since a moment; the seconds that the last of them took."""
+        return max(self._first(one, since) for one in partitions) - since
+
+    def _first(self, partition: int, since: float) -> float:
+        beats = self._beats[partition]
+        until(lambda: beats and beats[-1] > since, LONGEST_RECOVERY, f"a command being applied on {partition}")
+        return next(one for one in beats if one > since)
+
+    def longest_pause(self, began: float, ended: float) -> float:
+        """Seconds of the longest time between two events of any partition, of which a part lies between two moments."""
+        return max(after - before for before, after in self._gaps() if after > began and before < ended)
+
+    def _gaps(self) -> Iterator[tuple[float, float]]:
+        return pairwise(sorted(moment for beats in list(self._beats.values()) for moment in list(beats)))

@@ -1,0 +1,71 @@
+"""Where faults happen: servers, the ways to them, workers that come and go, an API, and a stream of commands."""
+
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.api_process import ApiProcess
+from tests.fault.link import Link
+from tests.fault.linked_servers import LinkedServers
+from tests.oracle.run import OracleRun
+from tests.oracle.source import Stream
+from tests.wait import until
+from tests.worker import WorkerProcess
+
+MOST_WORKERS = 4
+JOINING_SECONDS = 60.0
+SESSION_SECONDS = 10.0
+
+
+@dataclass
+class Scene:
+    """`start` starts a worker and does not wait; `start_api` an API process; `stream` produces all the time."""
+
+    oracle: OracleRun
+    servers: LinkedServers
+    kafka_link: Link
+    cassandra_link: Link
+    stream: Stream
+    random: random.Random
+    start: Callable[[], WorkerProcess]
+    start_api: Callable[[], ApiProcess]
+    workers: list[WorkerProcess] = field(default_factory=list)
+    api: ApiProcess = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.api = self.start_api()
+
+    def join(self) -> WorkerProcess:
+        """One worker more, which is at work when this returns."""
+        worker = self.start()
+        self.workers.append(worker)
+        return worker.until_ready(JOINING_SECONDS)
+
+    def leave(self, worker: WorkerProcess) -> None:
+        """A worker is told to end, and does so in order."""
+        self.workers.remove(worker)
+        assert worker.stop() == 0, f"{worker.name} ended with {worker.process.returncode}"
+
+    def some_worker(self) -> WorkerProcess:
+        """Any of them, at work."""
+        return self.random.choice(self.workers).until_ready(JOINING_SECONDS)
+
+    def last(self, shortest: float, longest: float) -> None:
+        """Returns after some seconds, in which all workers live on."""
+        end = time.monotonic() + self.random.uniform(shortest, longest)
+        until(lambda: time.monotonic() >= end, longest + 5)
+        self.require_alive()
+
+    def require_alive(self) -> None:
+        """No worker ended by itself."""
+        ended = [one.name for one in self.workers if not one.alive]
+        assert not ended, f"{ended} ended by themselves"
+
+
+def partitions_of(worker: WorkerProcess) -> set[int]:
+    """The partitions of commands that a worker was assigned last."""
+    assigned = worker.said("partitions_assigned")
+    names = assigned[-1]["partitions"] if assigned else []
+    return {int(found[1]) for name in names if (found := re.fullmatch(r"chat\.commands\[(\d+)\]", name))}

@@ -1,0 +1,96 @@
+"""Faults mixed by a seed, and what each of them cost."""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from statistics import median
+from typing import NamedTuple
+
+from tests.fault.faults.clock_jump import clock_jump
+from tests.fault.faults.group_reset import group_reset
+from tests.fault.faults.killed_api import killed_api
+from tests.fault.faults.killed_server import killed_cassandra, killed_kafka
+from tests.fault.faults.killed_worker import killed_worker
+from tests.fault.faults.leaving_worker import leaving_worker
+from tests.fault.faults.rebalance import rebalance
+from tests.fault.faults.reset_link import reset_cassandra, reset_kafka
+from tests.fault.faults.silent_link import silent_cassandra, silent_kafka, unanswered_cassandra, unanswered_kafka
+from tests.fault.faults.sleeping_server import sleeping_cassandra, sleeping_kafka
+from tests.fault.faults.sleeping_worker import sleeping_worker
+from tests.fault.faults.slow_link import crumbled_cassandra, crumbled_kafka, late_cassandra, late_kafka
+from tests.fault.pulse import Pulse
+from tests.fault.scene import Scene
+
+Fault = Callable[[Scene], None]
+
+FAULTS: tuple[Fault, ...] = (
+    killed_worker,
+    sleeping_worker,
+    leaving_worker,
+    rebalance,
+    clock_jump,
+    group_reset,
+    killed_api,
+    killed_kafka,
+    killed_cassandra,
+    sleeping_kafka,
+    sleeping_cassandra,
+    late_kafka,
+    late_cassandra,
+    crumbled_kafka,
+    crumbled_cassandra,
+    reset_kafka,
+    reset_cassandra,
+    silent_kafka,
+    silent_cassandra,
+    unanswered_kafka,
+    unanswered_cassandra,
+)
+
+
+def mixed(seed: int) -> Iterator[Fault]:
+    """Every fault once, in an order of the seed's; then all of them in another order, and so on."""
+    drawn = random.Random(seed)
+    while True:
+        yield from drawn.sample(FAULTS, len(FAULTS))
+
+
+class Cost(NamedTuple):
+    """Seconds: a fault's length, the longest time without any applied command from its beginning on, and from its end
+    until every partition at work before it had applied one.
+    """
+
+    length: float
+    pause: float
+    recovery: float
+
+
+@dataclass
+class Figures:
+    """What was measured of each kind of fault."""
+
+    costs: defaultdict[str, list[Cost]] = field(default_factory=lambda: defaultdict(list))
+
+    def suffer(self, fault: Fault, scene: Scene, pulse: Pulse) -> None:
+        """Lets a fault happen, and returns when every partition is at work again."""
+        partitions, began = pulse.at_work(), time.monotonic()
+        fault(scene)
+        ended = time.monotonic()
+        recovery = pulse.recovery(ended, partitions)
+        scene.require_alive()
+        pause = pulse.longest_pause(began, ended + recovery)
+        self.costs[fault.__name__].append(Cost(ended - began, pause, recovery))
+
+    @property
+    def faults(self) -> int:
+        return sum(map(len, self.costs.values()))
+
+    def table(self) -> str:
+        """A line a kind: how often, and seconds of its length, pause and recovery: median and greatest."""
+        rows = [f"{'fault':<22}{'times':>6}{'length':>14}{'pause':>14}{'recovery':>14}"]
+        for name, costs in sorted(self.costs.items()):
+            columns = (f"{median(column):.1f} / {max(column):.1f}" for column in zip(*costs, strict=True))
+            rows.append(f"{name:<22}{len(costs):>6}" + "".join(f"{column:>14}" for column in columns))
+        return "\n".join(rows)
