@@ -5,9 +5,9 @@ writes late does no harm: write times see to that. But what it *says* late would
 content of a message after its Kafka tombstone, or a refusal judged by rows that are newer than the record.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 
+from chat.clock import seconds
 from chat.errors import BrokerUnavailable
 
 FRESH_SECONDS = 4.0
@@ -15,14 +15,6 @@ FRESH_SECONDS = 4.0
 
 RENEW_SECONDS = FRESH_SECONDS / 2
 """Asked again after this time, so that an answer still counts when what was said after it has been heard."""
-
-_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Goes on while the machine is suspended, where the system has such a clock."""
-
-
-def seconds() -> float:
-    """Seconds since some moment, those of a suspended machine too."""
-    return time.clock_gettime(_CLOCK)
 
 
 class Lease:

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from chat.storage.batches import Batcher
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.rows import COMMAND_SHARDS, Row, Rows, command_shard
 from chat.storage.sealing import Cells
+from chat.storage.server_clock import ServerClock
 from chat.storage.session import Connection
 from chat.storage.store import (
     ID_LIMIT,
@@ -74,7 +74,14 @@ class CassandraStore:
     """The `Store` in Cassandra. A message's cells expire `retention` seconds of its tenant after its creation."""
 
     def __init__(
-        self, connection: Connection, keys: LearnerKeys, rows: Rows, reads: dict[str, Any], retention: Retention
+        self,
+        connection: Connection,
+        keys: LearnerKeys,
+        rows: Rows,
+        reads: dict[str, Any],
+        retention: Retention,
+        *,
+        clock: ServerClock,
     ) -> None:
         self._connection = connection
         self._keys = keys
@@ -82,6 +89,7 @@ class CassandraStore:
         self._reads = reads
         self._batcher = Batcher(connection)
         self._retention = retention
+        self._clock = clock
 
     @classmethod
     async def open(cls, connection: Connection, keys: LearnerKeys, retention: Retention) -> Self:
@@ -90,7 +98,8 @@ class CassandraStore:
         prepared = await asyncio.gather(*map(connection.prepare, _READS))
         for one in prepared:
             one.is_idempotent = True
-        return cls(connection, keys, rows, dict(zip(_READS, prepared, strict=True)), retention)
+        clock = await ServerClock.open(connection)
+        return cls(connection, keys, rows, dict(zip(_READS, prepared, strict=True)), retention, clock=clock)
 
     async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:
         return {learner: held.life for learner, held in (await self._keys.find(learners)).items()}
@@ -175,7 +184,7 @@ class CassandraStore:
         self, messages: Sequence[MessageWrite], commands: Sequence[CommandWrite], marks: Sequence[MarkWrite] = ()
     ) -> None:
         await self._hold({*(one.key.learner for one in messages), *(one.learner for one in commands)})
-        now = int(time.time())
+        now = int(await self._clock.now())
         rows = [
             self._rows.message(one.key, one.message, one.write_time, ttl)
             for one in messages

@@ -1,0 +1,41 @@
+"""What time it is for Cassandra, which is who lets rows expire: a worker's own clock may be an hour off."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from chat.clock import seconds
+from chat.storage.session import Connection
+
+RENEW_SECONDS = 60.0
+"""Asked again after this time; in between go the seconds that have passed since."""
+
+_NOW = "SELECT toUnixTimestamp(now()) AS millis FROM system.local"
+
+
+class ServerClock:
+    """The wall clock of the node that was asked last."""
+
+    def __init__(self, connection: Connection, statement: Any, passed: Callable[[], float] = seconds) -> None:
+        self._connection = connection
+        self._statement = statement
+        self._passed = passed
+        self._asked = float("-inf")
+        self._ahead = 0.0
+
+    @classmethod
+    async def open(cls, connection: Connection) -> Self:
+        """Prepares its question. Raises `StorageUnavailable`."""
+        statement = await connection.prepare(_NOW)
+        statement.is_idempotent = True
+        return cls(connection, statement)
+
+    async def now(self) -> float:
+        """UTC seconds. Raises `StorageUnavailable` where it has to ask and nobody answers."""
+        if self._passed() - self._asked > RENEW_SECONDS:
+            await self._ask()
+        return self._passed() + self._ahead
+
+    async def _ask(self) -> None:
+        asked = self._passed()
+        (row,) = await self._connection.execute(self._statement)
+        self._asked, self._ahead = asked, row.millis / 1000 - asked
