@@ -27,13 +27,19 @@ async def read_page(history: History, key: ThreadKey, last_seq: int, step: Step,
     # One more on the older side tells whether anything is left there.
     found = await history.messages(key, first - 1, last)
     if step.newer and first <= last and _starts_late(found, first):
-        first = found[0].seq if found else await history.first_kept(key, last_seq) or last_seq + 1
+        first = found[0].seq if found else await _first_from(history, key, first, last_seq)
         last = min(last_seq, first + limit - 1)
         found = await history.messages(key, first, last)
     items = [message for message in found if message.seq >= first]
     older = Step(newer=False, bound=first) if len(items) < len(found) else None
     more = last < last_seq and (items or await history.first_kept(key, last_seq))
     return Page(items, older, Step(newer=True, bound=last) if more else None)
+
+
+async def _first_from(history: History, key: ThreadKey, first: int, last_seq: int) -> int:
+    """Where the messages begin, or beyond the last one: a reader never goes back to where it has been."""
+    kept = await history.first_kept(key, last_seq)
+    return kept if kept is not None and kept >= first else last_seq + 1
 
 
 def around(seq: int, limit: int, last_seq: int) -> Step:

@@ -48,6 +48,13 @@ async def test_towards_older_each_message_comes_once(length: int, expired: int, 
     assert pages[-1] or not kept
 
 
+async def test_a_reader_never_goes_back() -> None:
+    """Where the newest expired before the oldest, as after a shorter retention, the way on ends behind the last."""
+    history = await conversation(3)
+    pages = await walk(history, 9, OLDEST, 2)
+    assert pages == [[1, 2], [3], []]
+
+
 @given(LENGTHS, LENGTHS, LIMITS)
 async def test_towards_newer_each_message_comes_once(length: int, expired: int, limit: int) -> None:
     """From the front on, over what has expired, full pages until nothing is left."""
