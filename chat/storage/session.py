@@ -46,6 +46,10 @@ REFUSALS = (RequestValidationException, ValidationMessage, AuthenticationFailed)
 REQUEST_TIMEOUT = 10.0
 """Seconds after which a request counts as unanswered; its effect is then unknown, and it is sent again."""
 
+LOST_AFTER = REQUEST_TIMEOUT + 5
+"""Seconds after which nothing is to be heard of a request any more. The driver's own timers go by the wall clock: where
+that is put back by an hour, what was under way would wait for so long."""
+
 ANOTHER_NODE_AFTER = 0.5
 """Seconds after which another node is asked as well, where that may be done: a node that fell silent costs so much a
 step, and not a request's time-out."""
@@ -141,7 +145,8 @@ class Connection:
             response.add_callbacks(
                 lambda rows: inbox.put(future, rows, None), lambda error: inbox.put(future, None, error)
             )
-            return await future or []
+            async with asyncio.timeout(LOST_AFTER):
+                return await future or []
 
     async def execute_paged(self, statement: Any, values: Sequence[Any]) -> list[Any]:
         """The rows of every page; blocks a thread, not the event loop."""
