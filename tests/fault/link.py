@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from tests.proxy import Proxy
 
@@ -55,12 +56,16 @@ def linked(*proxies: Proxy) -> Iterator[list[Link]]:
         stack.callback(loop.close)
         stack.callback(thread.join)
         stack.callback(loop.call_soon_threadsafe, loop.stop)
+        stack.callback(_run, loop, _end_others)
         for one in proxies:
-            asyncio.run_coroutine_threadsafe(one.open(), loop).result()
+            _run(loop, one.open)
+            stack.callback(_run, loop, one.close)
         yield [Link(one, loop) for one in proxies]
-        for one in proxies:
-            asyncio.run_coroutine_threadsafe(one.close(), loop).result()
-        asyncio.run_coroutine_threadsafe(_end_others(), loop).result()
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Returns when the other thread's loop has done it."""
+    asyncio.run_coroutine_threadsafe(work(), loop).result()
 
 
 async def _end_others() -> None:

@@ -30,7 +30,12 @@ class LinkedServers(EmbeddedServers):
             LISTENER: f"{SETTINGS[LISTENER]},LINKED:PLAINTEXT",
         }
         config = EmbeddedConfig(
-            folder, kafka_port=self.port, cassandra_port=0, cassandra_heap_mb=512, kafka_overrides=overrides
+            folder,
+            kafka_port=self.port,
+            cassandra_port=0,
+            cassandra_heap_mb=512,
+            kafka_overrides=overrides,
+            commitlog_sync="batch",  # else the one node loses what it had acknowledged when it is killed
         )
         super().__init__(config)
 

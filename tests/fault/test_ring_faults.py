@@ -34,7 +34,7 @@ def killed(server: Server) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def ring() -> Iterator[EmbeddedServers]:
-    with embedded_servers(cassandra_nodes=3, cassandra_heap_mb=384, c2=True) as servers:
+    with embedded_servers(cassandra_nodes=3, cassandra_heap_mb=384, commitlog_sync="batch") as servers:
         yield servers
 
 
