@@ -36,6 +36,7 @@ TRANSIENT = frozenset(
         "_RESOLVE",
         "_MSG_TIMED_OUT",
         "_WAIT_COORD",
+        "_NOENT",  # librdkafka's word for partitions that have no leader just now
         "REQUEST_TIMED_OUT",
         "LEADER_NOT_AVAILABLE",
         "NOT_LEADER_FOR_PARTITION",

@@ -1,7 +1,6 @@
-"""Where faults happen: servers, the ways to them, workers that come and go, an API, and a stream of commands."""
+"""Where faults happen: servers, the ways to them, workers that come and go, and an API."""
 
 import random
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from tests.api_process import ApiProcess
 from tests.fault.link import Link
 from tests.fault.linked_servers import LinkedServers
 from tests.oracle.run import OracleRun
-from tests.oracle.source import Stream
 from tests.wait import until
 from tests.worker import WorkerProcess
 
@@ -21,13 +19,12 @@ SESSION_SECONDS = 10.0
 
 @dataclass
 class Scene:
-    """`start` starts a worker and does not wait; `start_api` an API process; `stream` produces all the time."""
+    """`start` starts a worker and does not wait; `start_api` an API process."""
 
     oracle: OracleRun
     servers: LinkedServers
     kafka_link: Link
     cassandra_link: Link
-    stream: Stream
     random: random.Random
     start: Callable[[], WorkerProcess]
     start_api: Callable[[], ApiProcess]
@@ -62,10 +59,3 @@ class Scene:
         """No worker ended by itself."""
         ended = [one.name for one in self.workers if not one.alive]
         assert not ended, f"{ended} ended by themselves"
-
-
-def partitions_of(worker: WorkerProcess) -> set[int]:
-    """The partitions of commands that a worker was assigned last."""
-    assigned = worker.said("partitions_assigned")
-    names = assigned[-1]["partitions"] if assigned else []
-    return {int(found[1]) for name in names if (found := re.fullmatch(r"chat\.commands\[(\d+)\]", name))}

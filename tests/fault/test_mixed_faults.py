@@ -10,8 +10,8 @@ import pytest
 
 from tests.clean_house import clean_house, drop_keyspace
 from tests.conftest import FIGURES, StartWorker
+from tests.fault.fault_run import FaultRun
 from tests.fault.linked_servers import LinkedServers
-from tests.fault.performance import Performance
 from tests.fault.schedule import FAULTS, Figures, mixed
 from tests.oracle.run import OracleRun
 
@@ -26,20 +26,20 @@ ROUND_COMMANDS = 60_000
 
 
 @pytest.fixture
-def performance(own_servers: LinkedServers, start_worker: StartWorker, tmp_path: Path) -> Performance:
+def fault_run(own_servers: LinkedServers, start_worker: StartWorker, tmp_path: Path) -> FaultRun:
     """Of the servers and the workers of this test."""
-    return Performance(own_servers, start_worker, tmp_path)
+    return FaultRun(own_servers, start_worker, tmp_path)
 
 
 @pytest.mark.timeout(600)
 def test_every_kind_of_fault_in_a_row(
-    oracle: OracleRun, performance: Performance, seed: int, record_property: Callable[[str, object], None]
+    oracle: OracleRun, fault_run: FaultRun, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
     """Each once; the oracle finds nothing, and after each every partition is at work again."""
     figures = Figures()
     faults = itertools.islice(mixed(seed), len(FAULTS))
     try:
-        performance.run(oracle, RATE, faults, figures)
+        fault_run.run(oracle, RATE, faults, figures)
     finally:
         record_property(FIGURES, f"seed {seed}, {len(oracle.source.log)} commands\n{figures.table()}")
     assert figures.faults == len(FAULTS)
@@ -47,7 +47,7 @@ def test_every_kind_of_fault_in_a_row(
 
 @pytest.mark.soak
 def test_an_hour_of_faults(
-    own_servers: LinkedServers, performance: Performance, seed: int, record_property: Callable[[str, object], None]
+    own_servers: LinkedServers, fault_run: FaultRun, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
     """House after house, until there were enough seconds, faults and commands; each is judged at its end."""
     began, figures, commands = time.monotonic(), Figures(), 0
@@ -56,7 +56,7 @@ def test_an_hour_of_faults(
         with OracleRun(house, number, "make soak") as oracle:
             try:
                 faults = itertools.islice(mixed(number), ROUND_FAULTS)
-                performance.run(oracle, SOAK_RATE, faults, figures, ROUND_COMMANDS)
+                fault_run.run(oracle, SOAK_RATE, faults, figures, ROUND_COMMANDS)
             finally:
                 commands += len(oracle.source.log)
                 seconds = time.monotonic() - began

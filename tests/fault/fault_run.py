@@ -23,7 +23,7 @@ SETTLING_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Performance:
+class FaultRun:
     """Logs are in `folder`."""
 
     servers: LinkedServers
@@ -46,7 +46,6 @@ class Performance:
                     self.servers,
                     kafka_link,
                     cassandra_link,
-                    stream,
                     random.Random(oracle.seed),
                     lambda: self.start_worker(settings, program=PROGRAM),
                     lambda: start_api(api_settings),
