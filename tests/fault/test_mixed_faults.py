@@ -21,7 +21,7 @@ SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "3600"))
 SOAK_FAULTS = int(os.environ.get("SOAK_FAULTS", "200"))
 SOAK_COMMANDS = int(os.environ.get("SOAK_COMMANDS", "1000000"))
 ROUND_FAULTS = len(FAULTS)
-ROUND_COMMANDS = 60_000
+ROUND_COMMANDS = min(60_000, SOAK_COMMANDS)
 """Of one house: so many the oracle can hold at once."""
 
 

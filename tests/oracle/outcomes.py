@@ -52,6 +52,11 @@ def check(expected: Iterable[Expected], found: Found, ended: Container[Place] = 
         yield from _repeats(said)
 
 
+def late_ones_last(found: Found) -> Found:
+    """Where all was read again after lives had ended: a refusal for that came last, whichever topic was read first."""
+    return {place: sorted(said, key=is_late) for place, said in found.items()}
+
+
 def is_late(said: Said) -> bool:
     """Whether it refuses a record since its learner's life is over."""
     return said.topic == REJECTIONS and said.record.fields["code"] == "learner_erased"

@@ -128,6 +128,8 @@ class OracleRun:
         found, aliens = outcomes.match(
             self.source.log, [one for one in said if one.header("correlation-id") not in numbers]
         )
+        if read_again:
+            found = outcomes.late_ones_last(found)
         owners = stored.owners(dump["thread_owners"]) | created_by(said)
         late = {place for place, first in found.items() if outcomes.is_late(first[0])}
         model = Model(owners, self.settings.max_messages_per_thread, fences, late)
