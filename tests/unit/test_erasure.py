@@ -57,6 +57,14 @@ async def test_the_command_log_is_trimmed_up_to_the_fence() -> None:
     assert service.trimmed == [(fence.partition, position(1, fence.offset))]
 
 
+async def test_a_clock_that_was_an_hour_ahead_keeps_no_erasure_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever destroyed the key had a clock that was wrong, and who goes on has another."""
+    service, right = await _served(), erasure.now
+    monkeypatch.setattr(erasure, "now", lambda: right() + (0 if service.trimmed else 3_600_000))
+    await asyncio.wait_for(service.erase(), 60)
+    assert service.left() == []
+
+
 async def test_the_receipt_says_what_was_done_and_when() -> None:
     """Signed, chained to the one before it, without an id of the learner."""
     service = await _served()
