@@ -255,7 +255,8 @@ def _deaths() -> list[tuple[int, bool]]:
         assert calls.names.count("do") == len(STEPS)
         return len(calls.names)
 
-    return [(at, before) for at in range(1, asyncio.run(whole()) + 1) for before in (True, False)]
+    with patch.object(learner_keys, "KEPT_SECONDS", 0.01):  # tests are collected before any fixture counts
+        return [(at, before) for at in range(1, asyncio.run(whole()) + 1) for before in (True, False)]
 
 
 @pytest.mark.parametrize(("at", "before"), _deaths())
