@@ -57,6 +57,9 @@ step, and not a request's time-out."""
 HEARTBEAT_SECONDS = 1
 """From one look at the connections to the next: on one that heard nothing meanwhile an answer is asked for."""
 
+CONNECT_SECONDS = 5
+"""For a new connection and what it asks first: nobody's request waits for it, where there is another node."""
+
 SILENCE_SECONDS = 2
 """Without that answer a connection is given up, and what waited for it goes to another node."""
 
@@ -201,8 +204,8 @@ def _cluster(settings: Settings) -> Cluster:
         reconnection_policy=ConstantReconnectionPolicy(delay=1.0, max_attempts=None),
         idle_heartbeat_interval=HEARTBEAT_SECONDS,
         idle_heartbeat_timeout=SILENCE_SECONDS,
-        connect_timeout=SILENCE_SECONDS,
-        control_connection_timeout=SILENCE_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        control_connection_timeout=CONNECT_SECONDS,
     )
 
 
