@@ -16,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from tests.api_process import SECONDS, api_processes
+from tests.clean_house import clean_house, drop_keyspace
 from tests.described_house import LEARNER, TENANT, fill
-from tests.keyspace import keyspace
-from tests.records import settings_for_tests, token
+from tests.records import token
 from tests.wait import until
 from tests.worker import ROOT
 
@@ -42,14 +42,14 @@ READER = token(
 @pytest.fixture(scope="module")
 def address(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where an API process serves the history that the description's examples are of."""
-    with keyspace(servers) as settings, api_processes(tmp_path_factory.mktemp("api")) as start:
-        # A stream does not end by itself otherwise, and nobody's program would wait for that.
-        changes = {"enable_rate_limiting": False, "api_port": free_port(), "stream_seconds": 0.02}
-        served = settings_for_tests(**settings.model_dump() | changes)
-        asyncio.run(fill(served))
+    # A stream does not end by itself otherwise, and nobody's program would wait for that.
+    served = clean_house(servers, enable_rate_limiting=False, api_port=free_port(), stream_seconds=0.02)
+    asyncio.run(fill(served))
+    with api_processes(tmp_path_factory.mktemp("api")) as start:
         found = start(served).address()
         until(lambda: httpx.get(f"{found}/health/ready").status_code == 200, SECONDS, "readiness")
         yield found
+    drop_keyspace(served)
 
 
 class Run:
