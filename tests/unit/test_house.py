@@ -87,7 +87,7 @@ def test_every_package_is_named() -> None:
     there = {
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in python_files()
-        if path.name == "__init__.py" and path.relative_to(ROOT).parts[0] not in {"tests", "bench"}
+        if path.name == "__init__.py" and path.relative_to(ROOT).parts[0] not in {"tests", "bench", "fuzz"}
     }
     assert set(named) == there
 

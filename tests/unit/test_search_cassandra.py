@@ -152,6 +152,13 @@ def test_readable_cells_of_the_learners_partitions_are_found() -> None:
     assert cells(mine, SurvivingKey(new_key(), 1, 1, "")) == [(start, False)]
 
 
+@pytest.mark.parametrize("kept", range(2, len(CELL)))
+def test_a_stream_may_end_anywhere_in_a_cell(kept: int) -> None:
+    """What only looks like a cell's beginning is none; eight characters tell that the key fits."""
+    found = cells(partition_key(LEARNER) + value(CELL)[: kept + 2], KEY)
+    assert bool(found) is (kept >= 2 + 12 + 8)
+
+
 def test_a_long_partition_is_followed_from_window_to_window() -> None:
     """A cell a megabyte behind the partition's key is the learner's."""
     filler = partition_key(LEARNER) + b"\xff" * (2 * SIZE)

@@ -85,6 +85,8 @@ class CellSearch:
         return None
 
     def _opens(self, cell: bytes, length: int) -> bool:
+        if len(cell) < _HEAD + NONCE_BYTES + SHORTEST_SEALED:  # the stream ends within it, or it only looked like one
+            return False
         nonce, sealed = cell[_HEAD : _HEAD + NONCE_BYTES], cell[_HEAD + NONCE_BYTES : length - _TAG]
         return any(one.version == cell[1] and _is_text(_decrypted(one.key, nonce, sealed)) for one in self._keys)
 
