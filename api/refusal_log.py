@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from chat.broker import typed
 from chat.domain.partition import partition_of
-from chat.errors import BrokerUnavailable, TopicMismatch, Transient
+from chat.errors import BrokerUnavailable, TopicMismatch
 from chat.kafka import librdkafka
+from chat.partition_reader import Kept, left, records_before
 from chat.settings import Settings
 from chat.topic_specs import Topic
 
@@ -36,20 +37,10 @@ CONSUMER = {
 }
 
 
-class Logged(NamedTuple):
-    """A record of the log; `timestamp` is its command's time in milliseconds."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
 class Window(NamedTuple):
     """Records in the log's order, from `first` on; the partition itself begins with the offset `kept_from`."""
 
-    records: list[Logged]
+    records: list[Kept]
     first: int
     kept_from: int
 
@@ -98,54 +89,18 @@ class RefusalLog:
 
 def _window(consumer: Consumer, key: bytes, before: int | None, until: float) -> Window:
     place = TopicPartition(Topic.REJECTIONS, partition_of(key, _count(consumer, until)))
-    kept_from, end = consumer.get_watermark_offsets(place, timeout=_left(until), cached=False)
+    kept_from, end = consumer.get_watermark_offsets(place, timeout=left(until), cached=False)
     end = end if before is None else min(before, end)
     first = max(kept_from, end - WINDOW)
     if first >= end:
         return Window([], first, kept_from)
     consumer.assign([TopicPartition(place.topic, place.partition, first)])
-    return Window(_records(consumer, end, until), first, kept_from)
+    return Window([one for batch in records_before(consumer, end, until) for one in batch], first, kept_from)
 
 
 def _count(consumer: Consumer, until: float) -> int:
     """How many partitions the topic has."""
-    found = consumer.list_topics(str(Topic.REJECTIONS), timeout=_left(until)).topics[Topic.REJECTIONS]
+    found = consumer.list_topics(str(Topic.REJECTIONS), timeout=left(until)).topics[Topic.REJECTIONS]
     if found.error is not None or not found.partitions:
         raise TopicMismatch(f"{Topic.REJECTIONS} is missing: run `chat topics apply`")
     return len(found.partitions)
-
-
-def _records(consumer: Consumer, end: int, until: float) -> list[Logged]:
-    """What is there before the offset `end`."""
-    found: list[Logged] = []
-    while True:
-        first = consumer.poll(_left(until))
-        for one in [] if first is None else [first, *consumer.consume(WINDOW, 0)]:
-            if _is_end(one) or one.offset() >= end:
-                return found
-            if one.error() is None:
-                found.append(_logged(one))
-        if found and found[-1].offset + 1 >= end:
-            return found
-
-
-def _is_end(message: Message) -> bool:
-    """Whether there is nothing behind it; what passes is waited for, and what does not is raised."""
-    error = message.error()
-    if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-        return error is not None
-    if not isinstance(fault := typed(error), Transient):
-        raise fault
-    return False
-
-
-def _left(until: float) -> float:
-    """Seconds. Raises `BrokerUnavailable` where there are none."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise BrokerUnavailable("Kafka did not give refusals in time")
-    return left
-
-
-def _logged(one: Message) -> Logged:
-    return Logged(one.offset(), one.timestamp()[1], one.key(), one.value(), tuple(one.headers() or ()))

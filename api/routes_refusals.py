@@ -14,7 +14,7 @@ from api.auth import Caller
 from api.documents import RefusalPage, documented
 from api.parameters import DEFAULT_LIMIT, Cursor, Learner, Limit
 from api.read_side import ReadSide, read_side
-from api.refusal_log import Logged, Window
+from api.refusal_log import Window
 from api.rendering import Json, refusal, time_or_none
 from chat.domain.model import FIRST_GENERATION
 from chat.domain.partition import learner_key
@@ -22,6 +22,7 @@ from chat.domain.principal import Permission, Principal
 from chat.domain.privacy import Kind, State
 from chat.domain.verdicts import Code
 from chat.errors import NotVisible
+from chat.partition_reader import Kept
 from chat.topic_specs import Topic
 from schemas.registry import REFUSAL
 
@@ -93,7 +94,7 @@ def _shown(window: Window, key: bytes, began: int, limit: int) -> Shown:
     return Shown(items, None, None)
 
 
-def _opened(one: Logged, key: bytes) -> Iterator[dict[str, Any]]:
+def _opened(one: Kept, key: bytes) -> Iterator[dict[str, Any]]:
     """The refusal of a command in a record, unless it is of none or says that the learner was erased."""
     try:
         record_type, fields = schemas.decode(one.value, headers=one.headers)

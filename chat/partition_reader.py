@@ -1,12 +1,14 @@
 """Reads one partition of a topic from an offset to where it ended when one began, outside of any group."""
 
+import math
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from chat.broker import Place, typed
-from chat.errors import Transient
+from chat.errors import BrokerUnavailable, Transient
 from chat.kafka import librdkafka
 from chat.settings import Settings
 
@@ -22,7 +24,7 @@ class Kept(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def end_of(settings: Settings, place: Place) -> int:
@@ -51,12 +53,30 @@ def read(settings: Settings, place: Place, first: int = 0) -> Iterator[list[Kept
     try:
         end = _end(consumer, place)
         consumer.assign([TopicPartition(*place, first)])
-        ended = first >= end
-        while not ended:
-            batch, ended = _sorted(_next(consumer), end)
-            yield batch
+        if first < end:
+            yield from records_before(consumer, end)
     finally:
         consumer.close()
+
+
+def records_before(consumer: Consumer, end: int, until: float = math.inf) -> Iterator[list[Kept]]:
+    """Batch by batch, the records before the offset `end` of the one partition that a consumer is assigned.
+
+    The consumer must tell of a partition's end (`enable.partition.eof`), for the last record may be one that nobody is
+    given. Blocks; raises `BrokerRefused`, and `BrokerUnavailable` once it is `until` (monotonic seconds).
+    """
+    ended = False
+    while not ended:
+        batch, ended = _sorted(_next(consumer, until), end)
+        yield batch
+
+
+def left(until: float) -> float:
+    """Seconds until then (monotonic), a bound for one wait. Raises `BrokerUnavailable` where there are none."""
+    seconds = until - time.monotonic()
+    if seconds <= 0:
+        raise BrokerUnavailable("Kafka did not give records in time")
+    return min(seconds, SECONDS)
 
 
 def _end(consumer: Consumer, place: Place) -> int:
@@ -68,7 +88,7 @@ def _end(consumer: Consumer, place: Place) -> int:
 
 
 def _sorted(messages: list[Message], end: int) -> tuple[list[Kept], bool]:
-    """The records before `end`, and whether there are no more; the last may be one that nobody is given."""
+    """The records before `end`, and whether there are no more."""
     batch, ended = [], False
     for message in messages:
         error = message.error()
@@ -83,9 +103,9 @@ def _sorted(messages: list[Message], end: int) -> tuple[list[Kept], bool]:
     return batch, ended
 
 
-def _next(consumer: Consumer) -> list[Message]:
+def _next(consumer: Consumer, until: float) -> list[Message]:
     """What is there, once something is: `consume` alone would wait for a whole batch."""
-    first = consumer.poll(SECONDS)
+    first = consumer.poll(left(until))
     return [] if first is None else [first, *consumer.consume(BATCH, 0)]
 
 

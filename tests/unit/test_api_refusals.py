@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 import schemas
-from api.refusal_log import Logged, Window
+from api.refusal_log import Window
 from chat.domain.model import Learner, Life
 from chat.domain.privacy import Kind
 from chat.errors import BrokerRefused, BrokerUnavailable, TopicMismatch
+from chat.partition_reader import Kept
 from chat.storage.memory_reads import MemoryHistory
 from schemas import confluent
 from tests.api_client import LEARNER, TENANT, ApiClient, client_of, make_app
@@ -41,16 +42,16 @@ def refused(number: int, key: str = OWN, **changes: Any) -> bytes:
     return schemas.encode("CommandRejected", fields | changes)
 
 
-def logged(number: int, key: str = OWN, value: bytes | None = None, **changes: Any) -> Logged:
+def logged(number: int, key: str = OWN, value: bytes | None = None, **changes: Any) -> Kept:
     """A record of the log; by default the refusal of that learner's `number`th command."""
-    return Logged(number, NOW + number, key.encode(), refused(number, key, **changes) if value is None else value)
+    return Kept(number, NOW + number, key.encode(), refused(number, key, **changes) if value is None else value)
 
 
 @dataclass
 class Log:
     """A partition of so many records, which is read so many at a time."""
 
-    records: Sequence[Logged]
+    records: Sequence[Kept]
     size: int = 100
     kept_from: int = 0
     asked: list[tuple[bytes, int | None]] = field(default_factory=list)
@@ -105,7 +106,7 @@ async def test_no_other_record_is_opened(monkeypatch: pytest.MonkeyPatch) -> Non
         return decode(value, **headers)
 
     others = ["tenant-2/learner-1", "tenant-1/learner-2", "tenant-1/learner-11", "tenant-11/learner-1"]
-    nobody = Logged(4, NOW, None, refused(4))
+    nobody = Kept(4, NOW, None, refused(4))
     log = Log([*(logged(at, key) for at, key in enumerate(others)), nobody, logged(5)])
     monkeypatch.setattr(schemas, "decode", noting)
     assert numbers(await client(log).json(REFUSALS, learner_id=LEARNER)) == [5]
@@ -119,7 +120,7 @@ async def test_what_only_says_that_it_is_the_learners_is_left_out() -> None:
         logged(1, topic="chat.privacy.commands"),
         logged(2, value=schemas.PUBLISHED.newest["CommandRejected"].header),
         logged(3, value=b"noise"),
-        Logged(4, NOW, OWN.encode(), None),
+        Kept(4, NOW, OWN.encode(), None),
         logged(5),
     ]
     assert numbers(await client(Log(strange)).json(REFUSALS, learner_id=LEARNER)) == [5]
