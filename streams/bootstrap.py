@@ -71,7 +71,7 @@ from streams.way import Way
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A worker's way to Cassandra, what the topics are, and who judges tokens.
+    """A worker's way to Cassandra, what the topics are, who judges tokens, and how sealed and framed commands open.
 
     `schema_ids` are a schema registry's, by our records' names, where events go out in Confluent's framing.
     """
@@ -81,6 +81,7 @@ class Servers:
     privacy_epoch: int
     partitions: int
     verifier: TokenVerifier
+    opening: Opening
     schema_ids: Mapping[str, int] | None
 
 
@@ -88,7 +89,7 @@ async def reach(settings: Settings, waiting: Waiting) -> Servers:
     """Connects and checks tables and topics, however long the servers are away.
 
     Raises `SchemaMismatch`, `TopicMismatch`, `TopicMadeAnew` or `SchemaNotRegistered` where they are not what this
-    program needs.
+    program needs, and `BadSetting` where there was a schema registry and is none now.
     """
     connection = await waiting.until_served(lambda: Connection.open(settings))
     await waiting.until_served(lambda: migrate.check(connection))
@@ -96,9 +97,10 @@ async def reach(settings: Settings, waiting: Waiting) -> Servers:
     commands = known[topics.Topic.COMMANDS]
     privacy = known[topics.Topic.PRIVACY_COMMANDS]
     verifier = TokenVerifier(settings, SharedKeyring(connection))
+    opening = await _opening(settings, connection, waiting)
     framed = settings.event_format == "confluent"
     schema_ids = await waiting.until_served(lambda: event_ids(settings)) if framed else None
-    return Servers(connection, commands.epoch, privacy.epoch, commands.partitions, verifier, schema_ids)
+    return Servers(connection, commands.epoch, privacy.epoch, commands.partitions, verifier, opening, schema_ids)
 
 
 MakeJobs = Callable[[Settings, Servers, Waiting, Emitter], Awaitable[Jobs]]
@@ -164,8 +166,7 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
     emitter = replace(_emitter(settings, servers, waiting, app), content=content)
     gate = Gate(servers.verifier, servers.partitions, await service_seal(servers, waiting))
     fences = await command_fences(servers, waiting, rows)
-    opening = await _opening(settings, servers, waiting)
-    return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat), fences, opening)
+    return CommandWay(gate, judge, rows, emitter, waiting, Lease(app.heartbeat), fences, servers.opening)
 
 
 async def moderation(settings: Settings, connection: Connection) -> Moderate:
@@ -228,7 +229,7 @@ async def privacy_way(
     gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
     lives = await waiting.until_served(lambda: Lives.open(servers.connection))
     intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
-    return PrivacyWay(gate, intake, emitter, waiting, runner.wake, await _opening(settings, servers, waiting))
+    return PrivacyWay(gate, intake, emitter, waiting, runner.wake, servers.opening)
 
 
 def _ledger(settings: Settings) -> LedgerFolder:
@@ -271,15 +272,15 @@ def _letters(settings: Settings, servers: Servers, waiting: Waiting) -> Letters:
     return SealedLetters(LetterKeys(sealing_keys(servers.connection, settings, Purpose.LETTERS), settings), waiting)
 
 
-async def _opening(settings: Settings, servers: Servers, waiting: Waiting) -> Opening:
-    """How sealed and framed commands are opened."""
-    keys = CommandKeys(sealing_keys(servers.connection, settings, Purpose.COMMANDS))
-    return Opening(keys.find, waiting, await _framing(settings, servers, waiting))
+async def _opening(settings: Settings, connection: Connection, waiting: Waiting) -> Opening:
+    """How sealed and framed commands are opened, with one memory of keys and ids for all topics."""
+    keys = CommandKeys(sealing_keys(connection, settings, Purpose.COMMANDS))
+    return Opening(keys.find, waiting, await _framing(settings, connection, waiting))
 
 
-async def _framing(settings: Settings, servers: Servers, waiting: Waiting) -> Framing | None:
+async def _framing(settings: Settings, connection: Connection, waiting: Waiting) -> Framing | None:
     """How Confluent's framing is taken off. Raises `BadSetting` where it was once, and there is no registry now."""
-    rows = SchemaIdRows(servers.connection)
+    rows = SchemaIdRows(connection)
     if not settings.schema_registry_url:
         await waiting.until_served(rows.require_none)
         return None
