@@ -4,7 +4,6 @@ Three kinds of request are all that is needed, so aiohttp makes them, which is h
 """
 
 import json
-import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -12,8 +11,9 @@ from urllib.parse import quote
 
 import aiohttp
 
-from chat.errors import BadSetting, RegistryRefused, RegistryUnavailable, SchemaNotRegistered
+from chat.errors import RegistryRefused, RegistryUnavailable, SchemaNotRegistered
 from chat.settings import Settings
+from chat.tls import authorities
 from chat.topic_specs import Topic
 from schemas import PUBLISHED, Version
 from schemas.confluent import NONE_OF_OURS, fingerprint_of
@@ -46,7 +46,7 @@ class SchemaRegistry:
         self._base = settings.schema_registry_url.rstrip("/")
         credentials = {"authorization": aiohttp.encode_basic_auth(name, password, "utf-8")} if name else {}
         self._headers = _ACCEPTED | credentials
-        self._tls = _tls(settings)
+        self._tls = authorities(settings.schema_registry_cafile, "SCHEMA_REGISTRY_CAFILE")
 
     async def fingerprint(self, schema_id: int) -> bytes | None:
         """CRC-64-AVRO of the schema with that id, or `NONE_OF_OURS`; None where the registry knows no such id.
@@ -113,15 +113,6 @@ async def event_ids(settings: Settings) -> dict[str, int]:
 def subject_of(topic: str, version: Version) -> str:
     """By Confluent's TopicRecordNameStrategy: a topic holds records of many types."""
     return f"{topic}-{version.schema['namespace']}.{version.name}"
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | bool:
-    if settings.schema_registry_cafile is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=settings.schema_registry_cafile)
-    except (OSError, ssl.SSLError) as error:
-        raise BadSetting("SCHEMA_REGISTRY_CAFILE: not a usable PEM file") from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -39,3 +39,11 @@ def tls_context(settings: Settings, server: Server) -> ssl.SSLContext:
         names = f"{server.upper()}_SSL_CAFILE, _CERTFILE, _KEYFILE, _KEY_PASSWORD"
         raise BadSetting(f"{names}: not usable PEM files ({error.reason or 'wrong password'})") from None
     return context
+
+
+def authorities(file: Path | None, setting: str) -> ssl.SSLContext:
+    """Verifies a server and its name by the authorities in a file, or the system's. Raises `BadSetting`."""
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError:
+        raise BadSetting(f"{setting}: must be a PEM file of certificates") from None

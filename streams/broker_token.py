@@ -5,7 +5,6 @@ every fault is one of a connection, which aiokafka tries again.
 """
 
 import asyncio
-import ssl
 import time
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -14,8 +13,8 @@ import aiohttp
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
-from chat.errors import BadSetting
 from chat.settings import Settings
+from chat.tls import authorities
 
 SHARE = 0.8
 """Of its life a token is used, as librdkafka does."""
@@ -43,7 +42,7 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka ha
         self._form = {"grant_type": "client_credentials"}
         if settings.kafka_sasl_oauth_scope:
             self._form["scope"] = settings.kafka_sasl_oauth_scope
-        self._tls = _authorities(settings)
+        self._tls = authorities(settings.kafka_sasl_oauth_cafile, "KAFKA_SASL_OAUTH_CAFILE")
         self._asking = asyncio.Lock()
         self._held: _Token | None = None
 
@@ -74,10 +73,3 @@ def _token(body: Any, asked: float) -> _Token:
     life = body.get("expires_in")
     seconds = float(life) if isinstance(life, int | float) and life > 0 else LIFE_SECONDS
     return _Token(text, asked + SHARE * seconds)
-
-
-def _authorities(settings: Settings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.kafka_sasl_oauth_cafile)
-    except OSError:
-        raise BadSetting("KAFKA_SASL_OAUTH_CAFILE: must be a PEM file of certificates") from None
