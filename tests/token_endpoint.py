@@ -2,42 +2,40 @@
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import jwt
 
-from chat.servers.free_port import free_port
-from tests.key_server import Answer, say
+from tests.key_server import Answer
+from tests.local_http import LocalHttp, Silent, say
 from tests.signing import Signer, jwk_set
 
 ISSUER, AUDIENCE, SCOPE = "https://idp.example", "kafka", "brokers"
 LIFE_SECONDS = 300
 
 
-class TokenEndpoint:
+class TokenEndpoint(LocalHttp):
     """`clients` are secrets by client id, a token's `sub`; `answer`, where set, stands for the good one."""
 
     def __init__(self, clients: Mapping[str, str], signer: Signer | None = None) -> None:
+        super().__init__()
         self._clients = clients
         self._signer = signer or Signer.new("broker-tokens", "RS256")
-        self._port = free_port()
         self.answer: Answer | None = None
         self.forms: list[str] = []
-        self._server: ThreadingHTTPServer | None = None
 
     @property
     def keys(self) -> str:
         """Where the brokers find the key."""
-        return f"http://127.0.0.1:{self._port}/keys"
+        return self.at("/keys")
 
     @property
     def tokens(self) -> str:
         """Where clients ask for a token."""
-        return f"http://127.0.0.1:{self._port}/token"
+        return self.at("/token")
 
     def another(self) -> "TokenEndpoint":
         """One at another address, with the same key and clients, which does not listen yet."""
@@ -47,7 +45,7 @@ class TokenEndpoint:
         """Listens, always at the same address."""
         endpoint = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Silent, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 say(self, jwk_set([endpoint._signer]), content_type="application/json")
 
@@ -56,18 +54,7 @@ class TokenEndpoint:
                 endpoint.forms.append(form)
                 (endpoint.answer or endpoint.give)(self)
 
-            def log_message(self, *_: object) -> None:
-                """Says nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def stop(self) -> None:
-        """Is away."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        self.listen(Handler)
 
     def give(self, request: BaseHTTPRequestHandler) -> None:
         """The good answer."""

@@ -12,7 +12,7 @@ from chat.errors import BadSetting
 from chat.settings import Settings
 from streams import broker_token
 from streams.broker_token import TokenProvider
-from tests.key_server import say
+from tests.local_http import say
 from tests.records import settings_for_tests
 from tests.token_endpoint import SCOPE, TokenEndpoint, token_endpoint
 

@@ -24,7 +24,8 @@ from chat.jwks import MAX_BYTES, fetch_from, parse
 from chat.servers.free_port import free_port
 from chat.storage.memory_reads import MemoryHistory
 from tests.api_client import ApiClient, client_of, key_of, make_app, put_conversation
-from tests.key_server import Answer, KeyServer, key_server, say
+from tests.key_server import Answer, KeyServer, key_server
+from tests.local_http import say
 from tests.records import uid
 from tests.signing import Signer, jwk_set
 from tests.wait import until_async
