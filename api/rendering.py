@@ -58,7 +58,7 @@ def message(one: Message) -> dict[str, Any]:
         "metadata": orjson.Fragment(one.metadata),
         "created_at": created,
         "updated_at": created if one.updated_at == one.created_at else time(one.updated_at),
-        "deleted_at": None if one.deleted_at is None else time(one.deleted_at),
+        "deleted_at": time_or_none(one.deleted_at),
     }
 
 

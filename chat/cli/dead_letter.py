@@ -125,8 +125,7 @@ async def _unsealed(letter: Letter, value: bytes | None, topic: Topic, keys: Com
 
 
 async def _unframed(value: bytes, registry: SchemaRegistry | None) -> bytes:
-    number = schema_id(value) if registry is not None and is_framed(value) else None
-    if registry is None or number is None:
+    if registry is None or not is_framed(value) or (number := schema_id(value)) is None:
         return value
     of_schema = await registry.fingerprint(number)
     if of_schema is None:
