@@ -108,12 +108,10 @@ class CassandraStore:
         self._keys.forget(learner)
 
     async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
-        await self._know(key.learner for key in keys)
         statement = self._reads[_SELECT_THREAD]
         answers = await self._connection.execute_all((statement, _thread_values(key)) for key in keys)
-        return {
-            key: _loaded(key, rows, self._keys.readable(key.learner)) for key, rows in zip(keys, answers, strict=True)
-        }
+        opening = await self._opening(key.learner for key in keys)
+        return {key: _loaded(key, rows, opening[key.learner]) for key, rows in zip(keys, answers, strict=True)}
 
     async def load_commands(self, learners: Collection[LearnerId]) -> dict[LearnerId, Ids]:
         statement = self._reads[_SELECT_COMMAND_IDS]
@@ -125,7 +123,6 @@ class CassandraStore:
     async def find_commands(
         self, wanted: Mapping[LearnerId, Collection[str]]
     ) -> dict[tuple[LearnerId, str], Remembered]:
-        await self._know(wanted)
         questions = [
             (learner, shard, ids)
             for learner, command_ids in wanted.items()
@@ -136,8 +133,9 @@ class CassandraStore:
         answers = await self._connection.execute_all(
             (statement, (*learner, shard, _uuids(ids))) for learner, shard, ids in questions
         )
+        opening = await self._opening(wanted)
         return {
-            (learner, str(row.command_id)): _remembered(row, self._keys.readable(learner))
+            (learner, str(row.command_id)): _remembered(row, opening[learner])
             for (learner, _, _), rows in zip(questions, answers, strict=True)
             for row in rows
         }
@@ -162,13 +160,13 @@ class CassandraStore:
         return bool(row.applied) or (row.learner_id, row.generation) == (learner.learner_id, learner.generation)
 
     async def read_messages(self, wanted: Collection[MessageKey]) -> dict[MessageKey, Message]:
-        await self._know(key.learner for key, _ in wanted)
         statement = self._reads[_SELECT_MESSAGE]
         answers = await self._connection.execute_all(
             (statement, (*_thread_values(key), bucket_of(seq), seq)) for key, seq in wanted
         )
+        opening = await self._opening(key.learner for key, _ in wanted)
         return {
-            one: _message(one[0], rows[0], self._keys.readable(one[0].learner))
+            one: _message(one[0], rows[0], opening[one[0].learner])
             for one, rows in zip(wanted, answers, strict=True)
             if rows
         }
@@ -183,8 +181,8 @@ class CassandraStore:
     async def write_messages(
         self, messages: Sequence[MessageWrite], commands: Sequence[CommandWrite], marks: Sequence[MarkWrite] = ()
     ) -> None:
-        await self._hold({*(one.key.learner for one in messages), *(one.learner for one in commands)})
         now = int(await self._clock.now())
+        await self._hold({*(one.key.learner for one in messages), *(one.learner for one in commands)})
         rows = [
             self._rows.message(one.key, one.message, one.write_time, ttl)
             for one in messages
@@ -237,12 +235,17 @@ class CassandraStore:
         await self._write(rows)
         await self._write([self._rows.purge_ids(key, thread.write_time)])
 
-    async def _know(self, learners: Iterable[LearnerId]) -> None:
-        """Returns when what these lives sealed can be opened."""
-        await self._keys.find({one.learner for one in learners})
+    async def _opening(self, learners: Iterable[LearnerId]) -> dict[LearnerId, Cells]:
+        """What opens the cells of these lives. Raises `KeyStoreUnavailable` where one is over by now."""
+        lives = set(learners)
+        held = await self._keys.find({one.learner for one in lives})
+        return {one: held[one.learner].readable(one) for one in lives}
 
     async def _hold(self, learners: Iterable[LearnerId]) -> None:
-        """Returns when these lives have keys to seal with: made now, where nothing was ever sealed."""
+        """Returns when these lives have keys to seal with: made now, where nothing was ever sealed.
+
+        They are at hand until the caller waits for anything else: a key may be forgotten at any moment.
+        """
         await self._keys.make({one.learner for one in learners})
 
     async def _write(self, rows: Iterable[Row]) -> None:

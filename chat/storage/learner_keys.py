@@ -39,6 +39,12 @@ class Held(NamedTuple):
     cells: Cells
     until: float
 
+    def readable(self, learner: LearnerId) -> Cells:
+        """The cells, to open what this life sealed. Raises `KeyStoreUnavailable` where it is over by now."""
+        if not self.life.is_of(learner):
+            raise KeyStoreUnavailable("a learner's life is to be looked up again")
+        return self.cells
+
 
 @dataclass(frozen=True, slots=True)
 class KeyTools:
@@ -143,13 +149,6 @@ class LearnerKeys:
         """Each one's latest life and its cells, with a key; such as nobody can open, where it is over."""
         lives = {one: (held.life.of(one), held) for one, held in (await self.make(learners)).items()}
         return {one: (life, held.cells if held.life.alive else lost(life)) for one, (life, held) in lives.items()}
-
-    def readable(self, learner: LearnerId) -> Cells:
-        """The cells of a life that was just asked for. Raises `KeyStoreUnavailable` where it is over by now."""
-        held = self._held.get(learner.learner)
-        if held is None or not held.life.is_of(learner):
-            raise KeyStoreUnavailable("a learner's life is to be looked up again")
-        return held.cells
 
     def writable(self, learner: LearnerId) -> Cells:
         """The cells of a life for which `make` was just called; such as nobody can open, where it is over."""

@@ -179,7 +179,7 @@ async def test_what_is_sealed_after_the_end_is_sealed_for_nobody(tools: KeyTools
     assert after != before
     assert b"hello" not in after
     with pytest.raises(KeyStoreUnavailable):
-        keys.readable(FIRST_LIFE.of(learner))
+        (await keys.find([learner]))[learner].readable(FIRST_LIFE.of(learner))
 
 
 async def test_an_end_and_a_beginning_at_once_end_it(tools: KeyTools) -> None:
