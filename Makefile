@@ -27,7 +27,7 @@ run: install ## start everything on this machine, with a sample conversation
 JOBS ?= 2
 
 test: install ## all tests but the long ones, on real servers that they start themselves
-	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=30
 
 soak: install ## the long tests
 	ORACLE_SEED=$${ORACLE_SEED:-random} $(BIN)/python -m pytest -m soak --timeout 0

@@ -24,10 +24,11 @@ from api.read_side import ReadSide
 from api.request_count import RequestCount, storage_at
 from chat.settings import Settings
 
+# In the order in which a path is looked for: first what is asked for most.
 ROUTES = (
-    routes_service,
-    routes_threads,
     routes_messages,
+    routes_threads,
+    routes_service,
     routes_stream,
     routes_refusals,
     routes_privacy,

@@ -40,6 +40,8 @@ CONSOLE_CONTENT = {
 }
 PAGES = {"/docs": PAGE_CONTENT, "/console": CONSOLE_CONTENT}
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_DATA_HEADERS = Headers(SECURITY_HEADERS | STRICT_CONTENT).raw
+_HEADERS = {path: Headers(SECURITY_HEADERS | content).raw for path, content in PAGES.items()}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PROCESS = secrets.token_hex(8)
 _count = itertools.count(1)
@@ -74,11 +76,11 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = SECURITY_HEADERS | PAGES.get(scope.get("path", ""), STRICT_CONTENT)
+        headers = _HEADERS.get(scope.get("path", ""), _DATA_HEADERS)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
+                message["headers"] = [*message["headers"], *headers]  # nothing within gives one of them
             await send(message)
 
         await self._app(scope, receive, sending)

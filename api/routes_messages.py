@@ -8,6 +8,7 @@ from api.auth import Caller, visible_thread
 from api.conditional import unless_held
 from api.cursor import Cursors, Listing, bad_cursor
 from api.documents import Message, MessagePage, conditional, documented
+from api.lean_route import LeanRoute
 from api.paging import Page, Step, around, read_page
 from api.parameters import DEFAULT_LIMIT, MAX_SEQ, AfterSeq, AroundSeq, BeforeSeq, Cursor, Limit, MessageId, ThreadId
 from api.read_side import read_side
@@ -17,7 +18,7 @@ from chat.domain.identifiers import is_uuid
 from chat.domain.principal import Permission, Principal
 from chat.errors import BadInput, NotVisible
 
-router = APIRouter(prefix="/api/v1/threads/{thread_id}/messages", tags=["messages"])
+router = APIRouter(prefix="/api/v1/threads/{thread_id}/messages", tags=["messages"], route_class=LeanRoute)
 MessageReader = Annotated[Principal, Depends(Caller(Permission.MESSAGES_READ))]
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth import Caller, visible_thread
 from api.conditional import unless_held
 from api.documents import Thread, ThreadPage, conditional, documented
+from api.lean_route import LeanRoute
 from api.parameters import DEFAULT_LIMIT, Cursor, Learner, Limit, ThreadId
 from api.read_side import read_side
 from api.rendering import Json
@@ -16,7 +17,7 @@ from chat.domain.principal import Permission, Principal
 from chat.errors import NotVisible
 from chat.storage.history import Place
 
-router = APIRouter(prefix="/api/v1/threads", tags=["threads"])
+router = APIRouter(prefix="/api/v1/threads", tags=["threads"], route_class=LeanRoute)
 ThreadReader = Annotated[Principal, Depends(Caller(Permission.THREADS_READ))]
 
 

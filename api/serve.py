@@ -4,12 +4,13 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import structlog
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.cursor import Cursors
@@ -19,8 +20,9 @@ from api.live import tail
 from api.live.rooms import Rooms
 from api.read_side import ReadSide
 from api.refusal_log import RefusalLog
-from chat import logs, tracing
+from chat import tracing
 from chat.errors import BadSetting, ChatError
+from chat.garbage import collect_seldom
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.export.signing import SigningKey, jwk
 from chat.privacy.export.stores import store_of
@@ -46,39 +48,77 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(settings: Settings) -> int:
-    """Runs an API process; the exit status is 0 after SIGINT or SIGTERM, else the error's `exit_code`."""
-    logs.configure(settings.log_level)
-    tracing.configure(settings, "api")
+def status(program: Coroutine[Any, Any, int]) -> int:
+    """Runs an API program to its end; its exit status, or the `exit_code` of the error that ended it."""
     try:
-        uvloop.run(_until_signalled(settings))
+        return uvloop.run(program)
     except ChatError as error:
         _log.error("api_ended", error=type(error).__name__, reason=str(error), exit_code=error.exit_code)
         return error.exit_code
+
+
+async def until_signalled(settings: Settings, listening: socket.socket | None = None, parent: int | None = None) -> int:
+    """Serves until SIGINT or SIGTERM; as a child, on the parent's socket, also until its end of a pipe is closed.
+
+    Raises as `serve`.
+    """
+    tracing.configure(settings, "api")
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, stop.set)
+    if parent is not None:
+        loop.add_reader(parent, _at_the_end_of, parent, stop)
+    await serve(settings, stop, lambda _address: collect_seldom(), listening)
     return 0
 
 
+def _at_the_end_of(parent: int, stop: asyncio.Event) -> None:
+    """Nothing is ever written there, so what can be read is the end."""
+    asyncio.get_running_loop().remove_reader(parent)
+    stop.set()
+
+
 async def serve(
-    settings: Settings, stop: asyncio.Event, on_ready: Callable[[str], None] = lambda _address: None
+    settings: Settings,
+    stop: asyncio.Event,
+    on_ready: Callable[[str], None] = lambda _address: None,
+    listening: socket.socket | None = None,
 ) -> None:
-    """Serves until `stop` is set. `on_ready` gets the address once requests are taken, Cassandra being there or not.
+    """Serves until `stop` is set, on `listening` where that is given. `on_ready` gets the address once requests are
+    taken, Cassandra being there or not.
 
     Raises `BadSetting`, among others where API_PORT is taken, `SchemaMismatch` where `chat migrate` has to run, and
     `SigningKeyUnfit` or `KeyStoreUnfit` where keys are missing or open to others.
     """
     history = LateHistory(settings)
-    health = Health({"cassandra": history.probe, "kafka": KafkaProbe(settings)})
-    verifier = TokenVerifier(settings, OwnKeyring(history.keyring))
-    cursors = Cursors(history.cursor_secret)
-    shelf = _shelf(settings, history) if settings.privacy_enabled else None
-    rooms = Rooms(history, settings.stream_listeners, settings.stream_seconds)
-    refused = RefusalLog(settings).window
-    app = create_app(
-        ReadSide(
-            settings, history, history.requests, verifier, health, cursors, rooms, shelf, history.command_key, refused
-        )
+    side = _read_side(settings, history)
+    server = _Server(_served_how(create_app(side)))
+    with nullcontext(listening) if listening else listen(settings) as taken:
+        address = _address(settings, taken)
+        _log.info("api_serves", address=address)
+        on_ready(address)
+        held = (history.hold(), side.verifier.keep(), tail.keep(settings, side.rooms))
+        await _until_stopped(server, taken, stop, side.rooms.close, *held)
+    _log.info("api_stopped")
+
+
+def _read_side(settings: Settings, history: LateHistory) -> ReadSide:
+    return ReadSide(
+        settings=settings,
+        history=history,
+        requests=history.requests,
+        verifier=TokenVerifier(settings, OwnKeyring(history.keyring)),
+        health=Health({"cassandra": history.probe, "kafka": KafkaProbe(settings)}),
+        cursors=Cursors(history.cursor_secret),
+        rooms=Rooms(history, settings.stream_listeners, settings.stream_seconds),
+        exports=_shelf(settings, history) if settings.privacy_enabled else None,
+        command_key=history.command_key,
+        refusals=RefusalLog(settings).window,
     )
-    config = uvicorn.Config(
+
+
+def _served_how(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http="httptools",
         ws="none",
@@ -89,13 +129,6 @@ async def serve(
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with _listen(settings) as listening:
-        address = _address(settings, listening)
-        _log.info("api_serves", address=address)
-        on_ready(address)
-        held = (history.hold(), verifier.keep(), tail.keep(settings, rooms))
-        await _until_stopped(_Server(config), listening, stop, rooms.close, *held)
-    _log.info("api_stopped")
 
 
 def _shelf(settings: Settings, history: LateHistory) -> Shelf:
@@ -130,14 +163,8 @@ async def _until_stopped(
             ended.result()
 
 
-async def _until_signalled(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    await serve(settings, stop)
-
-
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """The socket at API_HOST and API_PORT. Raises `BadSetting` where it cannot be had."""
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     try:
         made = socket.create_server((settings.api_host, settings.api_port), family=family, backlog=BACKLOG)

@@ -73,8 +73,9 @@ class Bench:
         self._eye.shutdown()
 
     def run(self, cast: Cast) -> Iterator[Figures]:
-        """Every figure as it comes. The first play is not counted: the servers' compilers warm up in it."""
-        list(self._play(cast.contenders[-1], cast, 0))
+        """Every figure as it comes. First the last two play uncounted: the servers' compilers warm up."""
+        for contender in cast.contenders[-2:]:
+            list(self._play(contender, cast, 0))
         for number in range(1, self._sizes.rounds + 1):
             turn = number % len(cast.contenders)
             for contender in (*cast.contenders[turn:], *cast.contenders[:turn]):

@@ -3,6 +3,7 @@
 A process shows what every process can tell, and what its side alone can: see `exposition`.
 """
 
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,11 +13,16 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from chat.topic_specs import Topic
+
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Variable with the folder in which processes count together, before they import this."""
 
 # Each counter and histogram would have a second series that only tells when it began.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -130,11 +136,18 @@ RATE_LIMITED = Counter("chat_http_rate_limited_total", "Requests refused for too
 RATE_UNLIMITED = Counter(
     "chat_http_rate_unlimited_total", "Requests let in uncounted because Redis did not answer.", registry=API
 )
-STREAM_LISTENERS = Gauge("chat_stream_listeners", "Live streams that this process serves now.", registry=API)
+STREAM_LISTENERS = Gauge(
+    "chat_stream_listeners", "Live streams that are served now.", registry=API, multiprocess_mode="livesum"
+)
 STREAMS_ENDED = Counter(
     "chat_streams_ended_total", "Live streams by why they ended; `left`: the client went.", ["reason"], registry=API
 )
-STREAM_WAITING = Gauge("chat_stream_waiting_for_kafka", "1 while live streams wait for Kafka.", registry=API)
+STREAM_WAITING = Gauge(
+    "chat_stream_waiting_for_kafka",
+    "1 while live streams wait for Kafka.",
+    registry=API,
+    multiprocess_mode="livemax",
+)
 STREAM_DELAY = Histogram(
     "chat_stream_delay_seconds",
     "From a command's broker time to when its event was heard for a live stream.",
@@ -174,5 +187,19 @@ def described() -> Iterator[Described]:
 
 
 def exposition(side: CollectorRegistry) -> bytes:
-    """What a process of this side shows in Prometheus' text format."""
+    """What a process of this side shows in Prometheus' text format, or all those together that share a folder."""
+    if SHARED_FOLDER in os.environ:
+        return generate_latest(_Shared(side))
     return generate_latest(REGISTRY) + generate_latest(side)
+
+
+class _Shared:
+    """What the processes of one side have counted together."""
+
+    def __init__(self, side: CollectorRegistry) -> None:
+        self._names = {family.name for registry in (REGISTRY, side) for family in registry.collect()}
+
+    def collect(self) -> Iterator[Metric]:
+        """Each family once."""
+        counted = MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]
+        return (family for family in counted if family.name in self._names)

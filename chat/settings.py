@@ -125,6 +125,7 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="where the API and a worker's health listen")
     api_port: Port = Field(8000, description="port of the API")
+    api_workers: int = Field(1, ge=1, le=64, description="API processes that share API_PORT")
     metrics_port: Port = Field(9464, description="a worker's health and metrics")
     cors_origins: Csv = Field((), description="origins whose pages may read the API, comma-separated")
     rate_limit: int = Field(60, ge=1, description="requests a minute an IP")

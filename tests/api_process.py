@@ -12,7 +12,7 @@ from chat.settings import Settings
 from tests.wait import until
 from tests.worker import ROOT, environment
 
-PROGRAM = "import sys; from api.serve import run; from chat.settings import load; sys.exit(run(load()))"
+PROGRAM = "import sys; from api.processes import run; from chat.settings import load; sys.exit(run(load()))"
 SECONDS = 40
 
 

@@ -16,4 +16,4 @@ FASTAPI_POSTGRES = Contender(
 )
 
 CONTENDERS = (FASTAPI_POSTGRES, QUIX_STREAMS, FASTSTREAM, PLAIN_FAUST, SERVICE, BARE_LOOP)
-"""Each round begins with another one; the servers warm up with the last."""
+"""Each round begins with another one; the servers warm up with the last two, which ask most of them."""

@@ -2,7 +2,7 @@
 
 import sys
 
-from api.serve import run
+from api.processes import run
 from chat.settings import load
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`chat api`: one API process, any number of them."""
+"""`chat api`: the API."""
 
 import typer
 
@@ -10,7 +10,7 @@ app = typer.Typer(**PLAIN)
 
 @app.command()
 def api() -> None:
-    """Run one API process on API_HOST and API_PORT."""
-    from api.serve import run  # noqa: PLC0415 - the web framework is for the API only, not for the list of subcommands
+    """Run API_WORKERS API processes on API_HOST and API_PORT."""
+    from api.processes import run  # noqa: PLC0415 - the web framework is for the API only, not for the list of subcommands
 
     raise typer.Exit(run(start()))
