@@ -1,8 +1,10 @@
-"""The example producer of the documentation, against a running service."""
+"""The example producers of the documentation, against a running service."""
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +12,11 @@ import schemas
 from chat.domain.partition import learner_key, partition_of
 from chat.ids import new_id
 from chat.settings import Settings
+from tests.java_example import JavaProducer
 from tests.node import install_example, node
-from tests.records import token
+from tests.oracle.topics import EVENTS, Reader
+from tests.records import PARTITIONS, token
+from tests.wait import until
 from tests.worker import WorkerProcess
 
 LEARNERS = [f"learner-{number}" for number in range(64)]
@@ -62,6 +67,27 @@ def test_a_producer_in_node_is_accepted_and_reads_its_outcome(fresh: Settings, t
         assert (status, one["outcome"], one["code"]) == (1, *ends)
     status, one = send(fresh, tmp_path, "nonsense", **command | {"command_id": new_id()})
     assert (status, one["outcome"], one["code"]) == (1, "refused", "unauthenticated")
+
+
+def test_a_producer_in_java_is_accepted(fresh: Settings, tmp_path: Path) -> None:
+    """It says where its command lies, on its learner's partition; for learners of two partitions there is an event."""
+    producer = JavaProducer(tmp_path)
+    learners = {partition_of(learner_key("tenant-1", one).encode(), PARTITIONS): one for one in LEARNERS}
+    reader = Reader(fresh.kafka_bootstrap_servers[0], PARTITIONS, [EVENTS])
+    for partition in (0, 1):
+        ids = {"command_id": new_id(), "tenant_id": "tenant-1", "learner_id": learners[partition]}
+        command = {"type": "CreateThread", **ids, "thread_id": new_id(), "title": "Aus Java 🌱"}
+        place = producer.send(command, fresh.kafka_bootstrap_servers[0], token())
+        assert place[:2] == ("chat.commands", partition)
+        event = until(partial(_event, reader, ids["command_id"]), 30, "the event of a command sent from Java")
+        assert event["data"]["title"] == "Aus Java 🌱"
+    reader.close()
+
+
+def _event(reader: Reader, command_id: str) -> dict[str, Any] | None:
+    reader.poll()
+    found = (one.record.fields for one in reader.read if one.value is not None)
+    return next((one for one in found if one["command_id"] == command_id), None)
 
 
 @pytest.mark.parametrize("partitions", [8, 12])
