@@ -47,6 +47,15 @@ def test_a_link_leads_somewhere(path: Path) -> None:
     assert [found for found in _links(path) if not (path.parent / found).exists()] == []
 
 
+def test_no_link_leaves_the_site() -> None:
+    """What is outside of docs/ is not on the site, where such a link would lead nowhere."""
+    assert [(path.name, one) for path in WRITTEN for one in _links(path) if not _is_within(path.parent / one)] == []
+
+
+def _is_within(place: Path) -> bool:
+    return place.resolve().is_relative_to(DOCS)
+
+
 def _links(path: Path) -> list[str]:
     found = (one or other for one, other in LINK.findall(path.read_text(encoding="utf-8")))
     return [one for one in found if "://" not in one]
