@@ -1,44 +1,26 @@
 """A real Chromium, and a read side in this process for it to look at."""
 
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from chat.servers.free_port import free_port
+from tests.browser.chromium import chromium
 from tests.wait import until
 
-HERE = Path(__file__).parent
 Serve = Callable[[FastAPI], str]
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium as its npm package carries it, pinned by hash; needs Node and npm."""
-    folder = tmp_path_factory.mktemp("chromium")
-    for name in ("package.json", "package-lock.json", "chromium.js"):
-        shutil.copy(HERE / name, folder)
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True, timeout=240)
-    unpacked = subprocess.run(
-        ["node", "chromium.js"],
-        cwd=folder,
-        env=os.environ | {"TMPDIR": str(folder)},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=unpacked.stdout.strip(), args=["--no-sandbox"])
+    """One for all."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -58,18 +40,18 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serves applications until the test's end; says where."""
-    servers: list[tuple[uvicorn.Server, threading.Thread]] = []
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(serving(app))
 
-    def start(app: FastAPI) -> str:
-        port = free_port()
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        until(lambda: server.started, 20, "the application's start")
-        return f"http://127.0.0.1:{port}"
 
-    yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join(20)
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address of an application that a thread serves until the end of the block."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started, 20, "the application's start")
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(20)
