@@ -52,10 +52,11 @@ class Furnish(Protocol):
 class House:
     """Settings for whoever plays; the environment, which processes started from then on inherit, says the same."""
 
-    def __init__(self, addresses: Addresses, places: Sequence[Place]) -> None:
+    def __init__(self, addresses: Addresses, places: Sequence[Place], partitions: int = PARTITIONS) -> None:
         self._name = f"bench_{uuid.uuid4().hex[:8]}"
         self._addresses = addresses
         self._places = places
+        self._partitions = partitions
         self._made: set[Furnish] = set()
 
     def __enter__(self) -> Self:
@@ -88,7 +89,7 @@ class House:
             "CASSANDRA_PORT": str(self._addresses.cassandra_port),
             "CASSANDRA_KEYSPACE": f"{self._name}_{tables}",
             "CONSUMER_GROUP": f"{self._name}_{uuid.uuid4().hex[:8]}",
-            "TOPIC_PARTITIONS": str(PARTITIONS),
+            "TOPIC_PARTITIONS": str(self._partitions),
             "MAX_MESSAGES_PER_THREAD": "0",
             "METRICS_PORT": str(free_port()),
             "API_PORT": str(free_port()),
@@ -128,7 +129,7 @@ async def _furnish(settings: Settings, places: Sequence[Place]) -> None:
         owner = await connection.prepare(OWNER)
         for start in range(0, len(places), AT_ONCE):
             some = places[start : start + AT_ONCE]
-            threads = [_thread(one) for one in some]
+            threads = [stored_thread(one) for one in some]
             await connection.execute_all((owner, _owner(one)) for one in some)
             await store.commit(threads)
             await store.write_list(threads)
@@ -149,7 +150,7 @@ def _begin_at_end(settings: Settings) -> None:
     consumer.close()
 
 
-def _thread(at: Place) -> ThreadWrite:
+def stored_thread(at: Place) -> ThreadWrite:
     """A thread without messages, as if made an hour ago at the beginning of the log."""
     key = ThreadKey(LearnerId(at.tenant_id, at.learner_id, FIRST_GENERATION), at.thread_id)
     created = int(time.time() * 1000) - HOUR_MS
