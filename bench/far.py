@@ -111,9 +111,14 @@ class _Door(_End):
         self.transport.resume_reading()
 
 
-async def _serve(listens_at: int, port: int, seconds: float) -> None:
+async def serve(listens_at: int, port: int, seconds: float) -> asyncio.Server:
+    """Takes connections to `listens_at` from now on, until it is closed."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Door(port, seconds), LOCALHOST, listens_at)
+    return await loop.create_server(lambda: _Door(port, seconds), LOCALHOST, listens_at)
+
+
+async def _serve_on(listens_at: int, port: int, seconds: float) -> None:
+    server = await serve(listens_at, port, seconds)
     await server.serve_forever()
 
 
@@ -122,4 +127,4 @@ if __name__ == "__main__":
     parser.add_argument("listens_at", type=int)
     parser.add_argument("port", type=int)
     parser.add_argument("seconds", type=float)
-    uvloop.run(_serve(**vars(parser.parse_args())))
+    uvloop.run(_serve_on(**vars(parser.parse_args())))

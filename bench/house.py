@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from bench.workload import Place
 from chat import topics
@@ -34,6 +34,9 @@ FOLDER = "BENCH_FOLDER"
 
 AT_ONCE = 250
 """Threads made side by side: the servers have just started."""
+
+PAUSE = 0.1
+FINDING_COORDINATOR = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
 
 OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)"
 """A plain write, where the service has a lightweight transaction: here nobody competes."""
@@ -146,8 +149,20 @@ def _begin_at_end(settings: Settings) -> None:
     consumer = Consumer(librdkafka(settings) | {"group.id": settings.consumer_group, "enable.auto.commit": False})
     ends = broker(settings).ends(every)
     at: list[Any] = [TopicPartition(str(one.topic), one.partition, end) for one, end in ends.items()]
-    consumer.commit(offsets=at, asynchronous=False)
+    while not _committed(consumer, at):
+        time.sleep(PAUSE)
     consumer.close()
+
+
+def _committed(consumer: Consumer, at: list[Any]) -> bool:
+    """False while the group's coordinator is still being found, as it is when its topic was only just made."""
+    try:
+        consumer.commit(offsets=at, asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() not in FINDING_COORDINATOR:
+            raise
+        return False
+    return True
 
 
 def stored_thread(at: Place) -> ThreadWrite:

@@ -18,12 +18,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 from bench.contenders import SERVICE
 from bench.far import far, round_trip
 from bench.group import group
-from bench.house import PARTITIONS, House
+from bench.house import House
 from bench.load import Burst
 from bench.machine import machine
 from bench.measure import idle, usage
@@ -31,32 +32,17 @@ from bench.narrow import RECORDS
 from bench.report import RESULTS
 from bench.rounds import QUICK, Bench
 from bench.servers import embedded
-from bench.workload import Intent, Place, Workload, post
-from chat.domain.partition import learner_key, partition_of
+from bench.workloads.balanced import BALANCED, TOUCHES
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import LOCALHOST
 from chat.servers.process import ServerProcess
 
+mpl.use("agg")
+
 MEMBERS = (1, 2, 4)
 NARROW = "bench.narrow"
-EACH = 20
-"""Threads of a partition that are written to."""
-
 LOOK = 0.25
 """Seconds from one look at the machine to the next."""
-
-
-def balanced(workload: Workload, commands: int, _play: int) -> Iterator[Intent]:
-    """A message to each partition in turn: else the rate would be that of the worker who has most to do."""
-    of_partition: list[list[Place]] = [[] for _ in range(PARTITIONS)]
-    for at in workload.places():
-        of_partition[partition_of(learner_key(at.tenant_id, at.learner_id).encode(), PARTITIONS)].append(at)
-    for turn in range(commands):
-        places = of_partition[turn % PARTITIONS]
-        yield post(places[turn // PARTITIONS % EACH])
-
-
-FAR = Workload("far", 7, threads=PARTITIONS * EACH * 2, commands=balanced)
 
 
 class Play(NamedTuple):
@@ -127,7 +113,7 @@ def _scene(seconds: float) -> Iterator[Scene]:
         here = servers.addresses
         proxy, port = stack.enter_context(far(here.cassandra_port, seconds, logs))
         there = Addresses(here.kafka, (LOCALHOST,), port)
-        house = stack.enter_context(House(there, FAR.places()))
+        house = stack.enter_context(House(there, BALANCED.places()))
         others = {one.name: one.process for one in servers.servers if one.process} | {"proxy": proxy}
         bench = stack.enter_context(Bench(house, QUICK, logs))
         yield Scene(bench, house, others, port, logs)
@@ -135,10 +121,10 @@ def _scene(seconds: float) -> Iterator[Scene]:
 
 def _play(scene: Scene, number: int, members: int, commands: int) -> Play:
     settings = scene.house.enter(SERVICE.furnish)
-    burst = Burst(FAR, members * commands, number)
+    burst = Burst(BALANCED, members * commands, number)
     with group(NARROW, members, settings, scene.logs) as workers:
         scene.bench.attend(settings)
-        scene.bench.measure(settings, SERVICE, workers[0], Burst(FAR, PARTITIONS * EACH))
+        scene.bench.measure(settings, SERVICE, workers[0], Burst(BALANCED, TOUCHES))
         everybody = [*workers, *scene.others.values()]
         before = [usage(one.pid).cpu for one in everybody]
         with _looking(scene.port) as looks:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.growth.curve import Budget, Point, draw, write
+from bench.growth.curve import Budget, Point, write
 from bench.growth.pages import depth, listing
+from bench.growth.picture import draw
 from bench.growth.starting import by_lag, by_partitions
 from bench.growth.steady import steady
 from bench.growth.stored import stored

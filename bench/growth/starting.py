@@ -81,6 +81,9 @@ def _changing(where: Hall, settings: Settings, size: int) -> Iterator[Point]:
         first = stack.enter_context(member(SERVICE.module, 0, where.logs))
         wait(first, lambda: settled(settings, 1))
         yield Point(PARTITIONS, "a worker owns its partitions, after in s", size, time.time() - began)
+        where.bench.attend(settings)
+        where.bench.send(settings, Burst(KNOWN, KNOWN.threads, touch=True)).result()
+        where.bench.watch(KNOWN.threads).result()
         yield _point("nothing changes", size, _longest(where, settings, lambda: None))
         others: list[ServerProcess] = []
 
