@@ -26,23 +26,29 @@ class Budget:
         self._end = clock() + seconds
 
     def sizes(self, what: str, sizes: Sequence[int]) -> Iterator[int]:
-        """Each size, as long as the time that is left suffices for as much more as it is greater than the last one."""
-        last, took = 0, 0.0
+        """The first one, and each that is expected, by those before it, to take no longer than is left."""
+        took: list[tuple[int, float]] = []
         for size in sizes:
-            expected = took * size / last if last else 0.0
-            if expected > self.left:
-                print(
-                    f"left out: {size:,} {what}: some {expected:.0f} s, of which there are {self.left:.0f}", flush=True
-                )
+            if took and (expected := _expected(took, size)) > self.left:
+                print(f"left out: {size:,} {what}: some {expected:.0f} s, {self.left:.0f} are left", flush=True)
                 return
             began = self._clock()
             yield size
-            last, took = size, self._clock() - began
+            took.append((size, self._clock() - began))
 
     @property
     def left(self) -> float:
         """Seconds; less than 0 once it is overdrawn."""
         return self._end - self._clock()
+
+
+def _expected(took: Sequence[tuple[int, float]], size: int) -> float:
+    """On the line through the last two, and no less than the last, in seconds."""
+    last, seconds = took[-1]
+    if len(took) == 1:
+        return seconds
+    before, less = took[-2]
+    return max(seconds, seconds + (seconds - less) / (last - before) * (size - last))
 
 
 def write(points: Sequence[Point], folder: Path) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from bench.growth.curve import Budget, Point
+from bench.growth.threads import EACH
 from bench.house import stored_thread
 from bench.load import Burst
 from bench.stage import Stage
@@ -39,8 +40,8 @@ YEAR = 365 * 86_400
 
 def stored(on: Stage, budget: Budget, sizes: Sequence[int]) -> Iterator[Point]:
     """At each number of rows: commands to threads that the worker knows, and to threads that it must load."""
-    warm = Workload("stored", 30, threads=5_000)
-    fresh = Workload("stored fresh", 31, threads=TOUCHED * len(sizes), used=TOUCHED)
+    warm = Workload("stored", 30, threads=5_000, each=EACH)
+    fresh = Workload("stored fresh", 31, threads=TOUCHED * len(sizes), each=EACH, used=TOUCHED)
     on.furnish(warm)
     on.furnish(fresh)
     on.send(Burst(warm, warm.threads, touch=True))

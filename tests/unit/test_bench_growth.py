@@ -32,13 +32,18 @@ def _done(seconds: float) -> list[int]:
 def test_a_size_for_which_there_is_no_time_is_left_out_and_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     """It is ten times the one before, which took 10 of 100 seconds."""
     assert _done(100) == [100, 1_000]
-    assert "left out: 10,000 threads: some 100 s, of which there are 89" in capsys.readouterr().out
+    assert "left out: 10,000 threads: some 100 s, 89 are left" in capsys.readouterr().out
 
 
 def test_every_size_is_done_where_there_is_time(capsys: pytest.CaptureFixture[str]) -> None:
     """And nothing is said."""
     assert _done(200) == [100, 1_000, 10_000]
     assert not capsys.readouterr().out
+
+
+def test_the_first_size_is_always_done() -> None:
+    """The servers' start may have taken all of the time: a part without a point would say nothing."""
+    assert _done(0) == [100]
 
 
 def test_every_partition_gets_as_many_of_the_balanced_commands() -> None:
