@@ -56,7 +56,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.footprint", description=__doc__)
-    parser.add_argument("--workload", choices=[one.name for one in WORKLOADS], default="hot")
+    parser.add_argument("--workload", choices=[one.name for one in WORKLOADS], default="spread")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--commands", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, default=RESULTS / f"footprint-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}")

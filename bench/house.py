@@ -5,7 +5,8 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -16,6 +17,7 @@ from chat import topics
 from chat.broker import Place as Partition
 from chat.broker import broker
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Status, Thread, ThreadKey
+from chat.errors import StorageUnavailable
 from chat.kafka import librdkafka
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
@@ -36,6 +38,7 @@ AT_ONCE = 250
 """Threads made side by side: the servers have just started."""
 
 PAUSE = 0.1
+TRIES = 5
 FINDING_COORDINATOR = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
 
 OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)"
@@ -132,12 +135,26 @@ async def _furnish(settings: Settings, places: Sequence[Place]) -> None:
         owner = await connection.prepare(OWNER)
         for start in range(0, len(places), AT_ONCE):
             some = places[start : start + AT_ONCE]
-            threads = [stored_thread(one) for one in some]
-            await connection.execute_all((owner, _owner(one)) for one in some)
-            await store.commit(threads)
-            await store.write_list(threads)
+            await _patiently(partial(_make, connection, store, owner, some))
     finally:
         await connection.close()
+
+
+async def _make(connection: Connection, store: CassandraStore, owner: Any, places: Sequence[Place]) -> None:
+    threads = [stored_thread(one) for one in places]
+    await connection.execute_all((owner, _owner(one)) for one in places)
+    await store.commit(threads)
+    await store.write_list(threads)
+
+
+async def _patiently(write: Callable[[], Awaitable[None]]) -> None:
+    """Writes it again while Cassandra is late, as it is on a busy machine when many learners get their keys at once."""
+    for _ in range(TRIES):
+        try:
+            return await write()
+        except StorageUnavailable:
+            await asyncio.sleep(PAUSE)
+    return await write()
 
 
 def _owner(at: Place) -> tuple[str, uuid.UUID, str, int]:
