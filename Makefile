@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth profile audit sbom lock clean
+.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth bench-workers bench-footprint profile audit sbom lock clean
 
 help: ## show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make .venv with pinned, hash-checked dependencies
 
@@ -85,8 +85,16 @@ bench: $(BENCH_STAMP) ## commands and pages a second, beside other ways to do it
 bench-quick: $(BENCH_STAMP) ## the same in 8 minutes
 	$(BENCH) -m bench --quick
 
-bench-growth: $(BENCH_STAMP) ## commands/s against threads, pages against depth, memory against commands; half an hour
-	$(BENCH) -m bench.growth
+GROWTH_MINUTES ?= 60
+
+bench-growth: $(BENCH_STAMP) ## curves against threads, rows, depth, commands done, lag, partitions; within GROWTH_MINUTES
+	$(BENCH) -m bench.growth --minutes $(GROWTH_MINUTES)
+
+bench-workers: $(BENCH_STAMP) ## one, two and four workers on a Cassandra that is 10 ms away; 5 minutes
+	$(BENCH) -m bench.workers
+
+bench-footprint: $(BENCH_STAMP) ## what a command costs: CPU of worker, Cassandra and Kafka, bytes on their disks; 2 minutes
+	$(BENCH) -m bench.footprint
 
 profile: $(BENCH_STAMP) ## a flame graph of a worker under load, and what it spends most on
 	$(BENCH) -m bench.profiling

@@ -32,16 +32,21 @@ class Door(NamedTuple):
     answers: bool = False
 
 
-def owns_partitions(settings: Settings) -> bool:
-    """Whether the group's members own every partition."""
+def shares(settings: Settings) -> list[int]:
+    """How many partitions each member of the group owns, of all topics; none before they are all settled."""
     admin = AdminClient(librdkafka(settings))
     group = settings.consumer_group
     try:
         found = admin.describe_consumer_groups([group])[group].result()
     except KafkaException:
-        return False  # the group's coordinator is still being found
-    owned = sum(len(member.assignment.topic_partitions) for member in found.members)
-    return found.state is ConsumerGroupState.STABLE and owned >= settings.topic_partitions
+        return []  # the group's coordinator is still being found
+    settled = found.state is ConsumerGroupState.STABLE
+    return [len(member.assignment.topic_partitions) for member in found.members] if settled else []
+
+
+def owns_partitions(settings: Settings) -> bool:
+    """Whether the group's members own every partition."""
+    return sum(shares(settings)) >= settings.topic_partitions
 
 
 KAFKA = Door(owns_partitions, send)
@@ -82,14 +87,19 @@ def running(contender: Contender, settings: Settings, logs: Path) -> Iterator[Se
 
 
 @contextmanager
-def program(module: str, ready: Callable[[], bool], logs: Path) -> Iterator[ServerProcess]:
+def program(module: str, ready: Callable[[], bool], logs: Path, *arguments: str) -> Iterator[ServerProcess]:
     """A process that runs a module and is `ready`. Raises `ContenderError`."""
-    process = ServerProcess(module, [sys.executable, "-m", module], logs / f"{module}.log")
+    process = start(module, logs / f"{module}.log", *arguments)
     try:
-        _wait(process, ready)
+        wait(process, ready)
         yield process
     finally:
         process.stop(GRACE_SECONDS)
+
+
+def start(module: str, log: Path, *arguments: str) -> ServerProcess:
+    """A process that runs a module."""
+    return ServerProcess(module, [sys.executable, "-m", module, *arguments], log)
 
 
 def require_alive(process: ServerProcess) -> None:
@@ -98,7 +108,8 @@ def require_alive(process: ServerProcess) -> None:
         raise ContenderError("\n".join(tail(process.log)))
 
 
-def _wait(process: ServerProcess, ready: Callable[[], bool]) -> None:
+def wait(process: ServerProcess, ready: Callable[[], bool]) -> None:
+    """Returns when it is `ready`. Raises `ContenderError` where it ends, or never is."""
     deadline = time.monotonic() + READY_SECONDS
     while not ready():
         require_alive(process)

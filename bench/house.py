@@ -5,17 +5,19 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from bench.workload import Place
 from chat import topics
 from chat.broker import Place as Partition
 from chat.broker import broker
 from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Status, Thread, ThreadKey
+from chat.errors import StorageUnavailable
 from chat.kafka import librdkafka
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
@@ -35,6 +37,10 @@ FOLDER = "BENCH_FOLDER"
 AT_ONCE = 250
 """Threads made side by side: the servers have just started."""
 
+PAUSE = 0.1
+TRIES = 5
+FINDING_COORDINATOR = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+
 OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)"
 """A plain write, where the service has a lightweight transaction: here nobody competes."""
 
@@ -52,10 +58,11 @@ class Furnish(Protocol):
 class House:
     """Settings for whoever plays; the environment, which processes started from then on inherit, says the same."""
 
-    def __init__(self, addresses: Addresses, places: Sequence[Place]) -> None:
+    def __init__(self, addresses: Addresses, places: Sequence[Place], partitions: int = PARTITIONS) -> None:
         self._name = f"bench_{uuid.uuid4().hex[:8]}"
         self._addresses = addresses
         self._places = places
+        self._partitions = partitions
         self._made: set[Furnish] = set()
 
     def __enter__(self) -> Self:
@@ -88,7 +95,7 @@ class House:
             "CASSANDRA_PORT": str(self._addresses.cassandra_port),
             "CASSANDRA_KEYSPACE": f"{self._name}_{tables}",
             "CONSUMER_GROUP": f"{self._name}_{uuid.uuid4().hex[:8]}",
-            "TOPIC_PARTITIONS": str(PARTITIONS),
+            "TOPIC_PARTITIONS": str(self._partitions),
             "MAX_MESSAGES_PER_THREAD": "0",
             "METRICS_PORT": str(free_port()),
             "API_PORT": str(free_port()),
@@ -128,12 +135,26 @@ async def _furnish(settings: Settings, places: Sequence[Place]) -> None:
         owner = await connection.prepare(OWNER)
         for start in range(0, len(places), AT_ONCE):
             some = places[start : start + AT_ONCE]
-            threads = [_thread(one) for one in some]
-            await connection.execute_all((owner, _owner(one)) for one in some)
-            await store.commit(threads)
-            await store.write_list(threads)
+            await _patiently(partial(_make, connection, store, owner, some))
     finally:
         await connection.close()
+
+
+async def _make(connection: Connection, store: CassandraStore, owner: Any, places: Sequence[Place]) -> None:
+    threads = [stored_thread(one) for one in places]
+    await connection.execute_all((owner, _owner(one)) for one in places)
+    await store.commit(threads)
+    await store.write_list(threads)
+
+
+async def _patiently(write: Callable[[], Awaitable[None]]) -> None:
+    """Writes it again while Cassandra is late, as it is on a busy machine when many learners get their keys at once."""
+    for _ in range(TRIES):
+        try:
+            return await write()
+        except StorageUnavailable:
+            await asyncio.sleep(PAUSE)
+    return await write()
 
 
 def _owner(at: Place) -> tuple[str, uuid.UUID, str, int]:
@@ -145,11 +166,23 @@ def _begin_at_end(settings: Settings) -> None:
     consumer = Consumer(librdkafka(settings) | {"group.id": settings.consumer_group, "enable.auto.commit": False})
     ends = broker(settings).ends(every)
     at: list[Any] = [TopicPartition(str(one.topic), one.partition, end) for one, end in ends.items()]
-    consumer.commit(offsets=at, asynchronous=False)
+    while not _committed(consumer, at):
+        time.sleep(PAUSE)
     consumer.close()
 
 
-def _thread(at: Place) -> ThreadWrite:
+def _committed(consumer: Consumer, at: list[Any]) -> bool:
+    """False while the group's coordinator is still being found, as it is when its topic was only just made."""
+    try:
+        consumer.commit(offsets=at, asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() not in FINDING_COORDINATOR:
+            raise
+        return False
+    return True
+
+
+def stored_thread(at: Place) -> ThreadWrite:
     """A thread without messages, as if made an hour ago at the beginning of the log."""
     key = ThreadKey(LearnerId(at.tenant_id, at.learner_id, FIRST_GENERATION), at.thread_id)
     created = int(time.time() * 1000) - HOUR_MS

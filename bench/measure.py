@@ -66,14 +66,34 @@ def observe(events: int, rejections: int) -> Seen:
     return seen([(sent, arrived) for _, sent, arrived in outcomes])
 
 
+def arrivals(events: int) -> list[tuple[float, float]]:
+    """When each of so many different events' commands was sent, and when it was there first; for the same process.
+
+    An event's key tells it from others: a worker that takes over may say again what was said. Raises
+    `MeasurementError`.
+    """
+    found: dict[bytes, tuple[float, float]] = {}
+    while len(found) < events:
+        message, arrived = _awaited(_attending[0])
+        if message.topic() != Topic.EVENTS:
+            raise MeasurementError("a command was refused that should not be")
+        found.setdefault(message.key() or b"", (_sent(message), arrived))
+    return list(found.values())
+
+
 def _next(consumer: Consumer) -> tuple[str, float, float]:
     """The next outcome's topic, when its command was sent and when it arrived, in seconds."""
+    message, arrived = _awaited(consumer)
+    return str(message.topic()), _sent(message), arrived
+
+
+def _awaited(consumer: Consumer) -> tuple[Message, float]:
     message = consumer.poll(PATIENCE)
     arrived = time.time()
     if message is None:
         raise MeasurementError(f"no event for {PATIENCE:g} s")
     _require_outcome(message)
-    return str(message.topic()), _sent(message), arrived
+    return message, arrived
 
 
 def _sent(message: Message) -> float:
@@ -114,3 +134,9 @@ def usage(pid: int) -> Usage:
     memory = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     resident, peak = (int(memory[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
     return Usage((int(fields[11]) + int(fields[12])) / _TICKS, resident, peak)
+
+
+def idle() -> float:
+    """Seconds that the cores of this machine have idled, all together (proc(5), fields 4 and 5 of `cpu` in `stat`)."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return (int(fields[4]) + int(fields[5])) / _TICKS

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 
 from bench.contender import Contender, require_alive, running
 from bench.house import House
-from bench.load import Burst
-from bench.measure import MeasurementError, Seen, attend, ends, observe, usage
+from bench.load import Burst, send
+from bench.measure import MeasurementError, Seen, arrivals, attend, ends, observe, usage
 from bench.reader import Reader, Reading, reading
 from bench.workload import Workload
 from bench.workloads import PAGES
@@ -110,8 +110,12 @@ class Bench:
     def watched(self, contender: Contender, settings: Settings) -> Iterator[ServerProcess]:
         """The contender's process, with somebody who attends to its events. Raises `ContenderError`."""
         with running(contender, settings, self._logs) as process:
-            self._eye.submit(attend, settings, ends(settings)).result()
+            self.attend(settings)
             yield process
+
+    def attend(self, settings: Settings) -> None:
+        """Begins to look for what is said from now on."""
+        self._eye.submit(attend, settings, ends(settings)).result()
 
     def measure(self, settings: Settings, contender: Contender, process: ServerProcess, burst: Burst) -> Seen:
         """Sends a burst to one who is `watched`, and sees its events arrive.
@@ -127,6 +131,14 @@ class Bench:
             raise MeasurementError("\n".join([str(error), *tail(process.log)])) from error
         require_alive(process)
         return found
+
+    def send(self, settings: Settings, burst: Burst) -> Future[None]:
+        """Sends a burst to a Kafka that may have nobody who takes it."""
+        return self._load.submit(send, settings, burst)
+
+    def watch(self, events: int) -> Future[list[tuple[float, float]]]:
+        """When so many different events' commands were sent, and when they were there; in seconds since 1970."""
+        return self._eye.submit(arrivals, events)
 
     @property
     def sizes(self) -> Sizes:

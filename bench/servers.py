@@ -11,9 +11,13 @@ from pathlib import Path
 from chat.servers.embedded import Addresses, EmbeddedConfig, EmbeddedServers
 
 
+def embedded(folder: Path) -> EmbeddedServers:
+    """A Kafka and a Cassandra of our own, not yet started."""
+    return EmbeddedServers(EmbeddedConfig(folder, kafka_port=0, cassandra_port=0, cassandra_heap_mb=4_096, c2=True))
+
+
 @contextmanager
 def servers(folder: Path) -> Iterator[Addresses]:
-    """A Kafka and a Cassandra of our own."""
-    config = EmbeddedConfig(folder, kafka_port=0, cassandra_port=0, cassandra_heap_mb=4_096, c2=True)
-    with EmbeddedServers(config) as running:
+    """The same, running inside."""
+    with embedded(folder) as running:
         yield running.addresses

@@ -9,6 +9,7 @@ import schemas
 from bench.plain import Change, Reader
 from bench.workload import Intent, Place, Workload
 from bench.workloads import MIXED, PAGES, REFUSED, WORKLOADS
+from bench.workloads.balanced import BALANCED
 from chat.domain.partition import learner_key, partition_of
 from tests.records import PARTITIONS, Log, Sent, settings_for_tests, token
 from tests.way import World
@@ -35,7 +36,7 @@ def _played(workload: Workload) -> tuple[World, list[Sent], int]:
     return world, sent, len(threads)
 
 
-@pytest.mark.parametrize("workload", [*WORKLOADS, PAGES], ids=lambda one: one.name)
+@pytest.mark.parametrize("workload", [*WORKLOADS, PAGES, BALANCED], ids=lambda one: one.name)
 def test_a_workload_is_refused_exactly_where_it_is_meant_to_be(workload: Workload) -> None:
     """The numbers of events and refusals for which a run waits are those that the service makes."""
     world, _, threads = _played(workload)

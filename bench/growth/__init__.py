@@ -1,0 +1,1 @@
+"""What changes as things grow: a part of the curves in each file."""
