@@ -22,7 +22,7 @@ Points = Callable[[Budget], Iterator[Point]]
 
 
 class Part(NamedTuple):
-    """Some curves: of so many minutes `share`, against what was `asked` for."""
+    """Some curves, against what was `asked` for; `share` of the minutes, where every part is done."""
 
     name: str
     share: float
@@ -32,13 +32,13 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("steady", 0.12, "commands", [400_000], "commands of the same threads"),
+    Part("steady", 0.10, "commands", [400_000], "commands of the same threads"),
     Part("depth", 0.17, "depth", [1_000_000], "messages of the long thread"),
-    Part("listing", 0.05, "listed", [100, 1_000, 4_000, 10_000], "threads of a learner"),
-    Part("threads", 0.25, "threads", [100, 1_000, 10_000, 100_000, 1_000_000], "threads"),
-    Part("stored", 0.20, "rows", [0, 100_000, 1_000_000, 10_000_000], "rows stored"),
+    Part("listing", 0.06, "listed", [100, 1_000, 4_000, 10_000], "threads of a learner"),
+    Part("threads", 0.22, "threads", [100, 1_000, 10_000, 100_000, 1_000_000], "threads"),
+    Part("stored", 0.20, "rows", [0, 100_000, 1_000_000, 3_000_000, 10_000_000], "rows stored"),
     Part("lag", 0.09, "lags", [0, 1_000, 10_000, 50_000], "commands that wait at the start"),
-    Part("partitions", 0.12, "partitions", [8, 32, 128], "partitions of a topic"),
+    Part("partitions", 0.16, "partitions", [8, 32, 128], "partitions of a topic"),
 )
 
 
@@ -46,9 +46,10 @@ def main() -> None:
     """Prints each point as it comes, writes all of them with it, and draws them."""
     asked = _arguments()
     points: list[Point] = []
+    whole = sum(part.share for part in PARTS if part.name in asked.parts)
     for part, of_part in _parts(asked):
         if part.name in asked.parts:
-            for one in of_part(Budget(asked.minutes * 60 * part.share)):
+            for one in of_part(Budget(asked.minutes * 60 * part.share / whole)):
                 print(f"{one.curve}: at {one.x:,.0f} {one.over}: {one.y:,.1f}", flush=True)
                 points.append(one)
                 write(points, asked.folder)
