@@ -47,13 +47,16 @@ def main() -> None:
     asked = _arguments()
     points: list[Point] = []
     whole = sum(part.share for part in PARTS if part.name in asked.parts)
-    for part, of_part in _parts(asked):
-        if part.name in asked.parts:
-            for one in of_part(Budget(asked.minutes * 60 * part.share / whole)):
-                print(f"{one.curve}: at {one.x:,.0f} {one.over}: {one.y:,.1f}", flush=True)
-                points.append(one)
-                write(points, asked.folder)
-    print(f"drawn: {draw(points, asked.folder)}")
+    try:
+        for part, of_part in _parts(asked):
+            if part.name in asked.parts:
+                for one in of_part(Budget(asked.minutes * 60 * part.share / whole)):
+                    print(f"{one.curve}: at {one.x:,.0f} {one.over}: {one.y:,.1f}", flush=True)
+                    points.append(one)
+                    write(points, asked.folder)
+    finally:  # one that is ended early, or a part that fails, takes nothing from the others
+        if points:
+            print(f"drawn: {draw(points, asked.folder)}")
 
 
 def _parts(asked: argparse.Namespace) -> Iterator[tuple[Part, Points]]:
