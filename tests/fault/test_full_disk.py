@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pytest
 
 from chat.servers.embedded import EmbeddedConfig, EmbeddedServers
-from chat.servers.free_port import free_port
 from tests.clean_house import clean_house
 from tests.conftest import FIGURES, StartWorker
 from tests.fault.small_disk import SmallDisk, small_disk
@@ -35,7 +34,7 @@ class Host(NamedTuple):
 def host() -> Iterator[Host]:
     with tempfile.TemporaryDirectory(prefix="chat-test-") as folder:
         config = EmbeddedConfig(
-            Path(folder), kafka_port=free_port(), cassandra_port=0, cassandra_heap_mb=512, commitlog_sync="batch"
+            Path(folder), kafka_port=0, cassandra_port=0, cassandra_heap_mb=512, commitlog_sync="batch"
         )
         with small_disk(Path(folder) / "cassandra", MEGABYTES) as disk, EmbeddedServers(config) as servers:
             yield Host(servers, disk)
