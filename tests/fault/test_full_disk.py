@@ -62,6 +62,7 @@ def test_a_full_disk_of_cassandra_loses_nothing(
             until(lambda: "cassandra" in waits_for(worker), what="the worker's saying that it waits for Cassandra")
             until(lambda: time.monotonic() > ended + STILL_SECONDS, 2 * STILL_SECONDS)
             assert worker.alive
+            assert list(cassandra.log.parent.glob("cassandra-crash-*.log"))
             assert host.disk.free == 0
         cassandra.start()
         back = time.monotonic()
