@@ -2,24 +2,44 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from chat import topics
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage import migrate
 from chat.storage.session import Connection
-from chat.topic_specs import Topic
+from chat.topic_specs import Topic, specs
 from tests.records import PARTITIONS, settings_for_tests
 from tests.wait import until
+
+BrokerOf = Callable[[str, int], int]
+"""The number of the broker that has a topic's partition."""
 
 
 def clean_house(addresses: Addresses, **changes: object) -> Settings:
     """Settings of a house where nothing has happened yet: the topics' names are fixed, so they are made anew."""
+    settings = _settings(addresses, **changes)
+    delete_topics(settings, *Topic)
+    asyncio.run(_furnish(settings))
+    return settings
+
+
+def placed_house(addresses: Addresses, broker_of: BrokerOf, **changes: object) -> Settings:
+    """A clean house, each partition of whose topics has one replica, on a broker of the caller's choice."""
+    settings = _settings(addresses, **changes)
+    delete_topics(settings, *Topic)
+    _place(settings, broker_of)
+    asyncio.run(_furnish(settings))
+    return settings
+
+
+def _settings(addresses: Addresses, **changes: object) -> Settings:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    settings = settings_for_tests(
+    return settings_for_tests(
         kafka_bootstrap_servers=(str(addresses.kafka),),
         cassandra_contact_points=addresses.cassandra,
         cassandra_port=addresses.cassandra_port,
@@ -28,9 +48,21 @@ def clean_house(addresses: Addresses, **changes: object) -> Settings:
         topic_partitions=PARTITIONS,
         **changes,
     )
-    delete_topics(settings, *Topic)
-    asyncio.run(_furnish(settings))
-    return settings
+
+
+def _place(settings: Settings, broker_of: BrokerOf) -> None:
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers[0], "log_level": 0})
+    wanted = [
+        NewTopic(
+            str(spec.topic),
+            settings.topic_partitions,
+            replica_assignment=[[broker_of(spec.topic, one)] for one in range(settings.topic_partitions)],
+            config=dict(spec.config),
+        )
+        for spec in specs(settings)
+    ]
+    for creation in admin.create_topics(wanted).values():
+        creation.result()
 
 
 def delete_topics(settings: Settings, *names: str) -> None:

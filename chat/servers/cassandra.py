@@ -30,7 +30,7 @@ class CassandraServer(Server):
         # JSON is YAML.
         settings.write_text(json.dumps(yaml_of(self.ring, self.number, self.data), indent=2), encoding="utf-8")
         options = java_options(settings, self.data, self.scratch(), heap_mb=self.ring.heap_mb, c2=self.ring.c2)
-        return self.program.command([*self._agent(), *options], MAIN)
+        return self.program.command([*self._agent(), self._last_words(), *options], MAIN)
 
     def answers(self) -> bool:
         return serves(self.host, self.port, PROBE, replicas=1)
@@ -38,6 +38,10 @@ class CassandraServer(Server):
     def sees_ring(self) -> bool:
         """Whether this node can read from all of the ring's nodes."""
         return serves(self.host, self.port, PROBE, replicas=self.ring.nodes)
+
+    def _last_words(self) -> str:
+        """Where Java says how it crashed, as it does when the disk is full under a commit log in mapped memory."""
+        return f"-XX:ErrorFile={self.log.with_name(self.name)}-crash-%p.log"
 
     def _agent(self) -> list[str]:
         """The jar with which Cassandra measures objects in memory; without it, it guesses slowly."""

@@ -62,14 +62,18 @@ class KafkaServer(Server):
         heap_mb: int = 512,
         c2: bool = False,
         overrides: Mapping[str, str] | None = None,
+        cluster: str = "",
     ) -> None:
-        """Ports may be 0: free ones, which the folder keeps. `overrides` are broker settings over ours."""
+        """Ports may be 0: free ones, which the folder keeps. `overrides` are broker settings over ours; `cluster`
+        is the id of one to join, else it is one of its own.
+        """
         super().__init__("kafka", folder, program)
         self.port = folder.port("kafka", port, "KAFKA_PORT")
         self.controller_port = folder.port("kafka-controller", controller_port, "the controller's port")
         self.heap_mb = heap_mb
         self.c2 = c2
         self.overrides = dict(overrides or {})
+        self.cluster = cluster
 
     @property
     def bootstrap(self) -> str:
@@ -92,7 +96,8 @@ class KafkaServer(Server):
         fresh = self.data.with_name("kafka.new")
         shutil.rmtree(fresh, ignore_errors=True)
         settings = self._write_settings(fresh)
-        command = self._java(FORMAT, "format", f"--cluster-id={cluster_id()}", f"--config={settings}")
+        cluster = self.cluster or new_cluster_id()
+        command = self._java(FORMAT, "format", f"--cluster-id={cluster}", f"--config={settings}")
         roll(self.log)
         with self.log.open("ab") as log:
             done = subprocess.run(command, stdout=log, stderr=log, check=False)
@@ -131,6 +136,6 @@ def answers_at(bootstrap: str) -> bool:
     return bool(metadata.brokers)
 
 
-def cluster_id() -> str:
+def new_cluster_id() -> str:
     """A new KRaft cluster id: a UUID in URL-safe base64 without padding."""
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

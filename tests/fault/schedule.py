@@ -1,10 +1,12 @@
 """Faults mixed by a seed, and what each of them cost."""
 
+import json
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from tests.fault.faults.sleeping_worker import sleeping_worker
 from tests.fault.faults.slow_link import crumbled_cassandra, crumbled_kafka, late_cassandra, late_kafka
 from tests.fault.pulse import Pulse
 from tests.fault.scene import Scene
+from tests.oracle.run import OracleRun
 
 Fault = Callable[[Scene], None]
 
@@ -69,9 +72,12 @@ class Cost(NamedTuple):
 
 @dataclass
 class Figures:
-    """What was measured of each kind of fault."""
+    """What was measured of each kind of fault, and what became of the commands meanwhile."""
 
     costs: defaultdict[str, list[Cost]] = field(default_factory=lambda: defaultdict(list))
+    began: float = field(default_factory=time.monotonic)
+    commands: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
 
     def suffer(self, fault: Fault, scene: Scene, pulse: Pulse) -> None:
         """Lets a fault happen, and returns when every partition is at work again."""
@@ -83,9 +89,30 @@ class Figures:
         pause = pulse.longest_pause(began, ended + recovery)
         self.costs[fault.__name__].append(Cost(ended - began, pause, recovery))
 
+    def count(self, oracle: OracleRun) -> None:
+        """Adds a house's commands, and its outcomes where the oracle has judged them."""
+        self.commands += len(oracle.source.log)
+        self.outcomes.update(one.kind for one in oracle.expected)
+
     @property
     def faults(self) -> int:
         return sum(map(len, self.costs.values()))
+
+    @property
+    def seconds(self) -> float:
+        """Since the first house was opened."""
+        return time.monotonic() - self.began
+
+    def keep(self, file: Path, seeds: str) -> None:
+        """Writes all of it as JSON, over what was there: what was measured outlives a run that is cut short."""
+        costs = {name: [one._asdict() for one in costs] for name, costs in sorted(self.costs.items())}
+        told = {"seeds": seeds, "seconds": round(self.seconds), "faults": self.faults, "commands": self.commands}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(told | {"outcomes": self.outcomes, "costs": costs}, indent=1), encoding="utf-8")
+
+    def __str__(self) -> str:
+        outcomes = ", ".join(f"{count} {kind}" for kind, count in self.outcomes.most_common())
+        return f"{self.seconds:.0f} s, {self.faults} faults, {self.commands} commands: {outcomes}\n{self.table()}"
 
     def table(self) -> str:
         """A line a kind: how often, and seconds of its length, pause and recovery: median and greatest."""

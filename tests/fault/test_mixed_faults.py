@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ SOAK_RATE = int(os.environ.get("SOAK_RATE", "500"))
 SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "3600"))
 SOAK_FAULTS = int(os.environ.get("SOAK_FAULTS", "200"))
 SOAK_COMMANDS = int(os.environ.get("SOAK_COMMANDS", "1000000"))
+SOAK_FIGURES = Path(os.environ.get("SOAK_FIGURES", ".cache/soak.json"))
 ROUND_FAULTS = len(FAULTS)
 ROUND_COMMANDS = min(60_000, SOAK_COMMANDS)
 """Of one house: so many the oracle can hold at once."""
@@ -41,7 +41,8 @@ def test_every_kind_of_fault_in_a_row(
     try:
         fault_run.run(oracle, RATE, faults, figures)
     finally:
-        record_property(FIGURES, f"seed {seed}, {len(oracle.source.log)} commands\n{figures.table()}")
+        figures.count(oracle)
+        record_property(FIGURES, f"seed {seed}, {figures}")
     assert figures.faults == len(FAULTS)
 
 
@@ -49,8 +50,11 @@ def test_every_kind_of_fault_in_a_row(
 def test_an_hour_of_faults(
     own_servers: LinkedServers, fault_run: FaultRun, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """House after house, until there were enough seconds, faults and commands; each is judged at its end."""
-    began, figures, commands = time.monotonic(), Figures(), 0
+    """House after house, until there were enough seconds, faults and commands; each is judged at its end.
+
+    Figures are in `SOAK_FIGURES` after each of them.
+    """
+    figures = Figures()
     for number in itertools.count(seed):
         house = clean_house(own_servers.addresses, max_messages_per_thread=30)
         with OracleRun(house, number, "make soak") as oracle:
@@ -58,10 +62,9 @@ def test_an_hour_of_faults(
                 faults = itertools.islice(mixed(number), ROUND_FAULTS)
                 fault_run.run(oracle, SOAK_RATE, faults, figures, ROUND_COMMANDS)
             finally:
-                commands += len(oracle.source.log)
-                seconds = time.monotonic() - began
-                told = f"seeds {seed}…{number}, {seconds:.0f} s, {figures.faults} faults, {commands} commands"
-                record_property(FIGURES, f"{told}\n{figures.table()}")
+                figures.count(oracle)
+                figures.keep(SOAK_FIGURES, f"{seed}…{number}")
+                record_property(FIGURES, f"seeds {seed}…{number}, {figures}")
         drop_keyspace(house)
-        if seconds >= SOAK_SECONDS and figures.faults >= SOAK_FAULTS and commands >= SOAK_COMMANDS:
+        if figures.seconds >= SOAK_SECONDS and figures.faults >= SOAK_FAULTS and figures.commands >= SOAK_COMMANDS:
             break

@@ -47,6 +47,7 @@ class OracleRun:
         self.group = Group(bootstrap, settings.consumer_group, partitions)
         self._asking = Source(bootstrap, partitions, asked.TOPIC)
         self.asked: list[Intent] = []
+        self.expected: list[Expected] = []
         self._reader = Reader(bootstrap, partitions)
         self._log_reader = Reader(bootstrap, partitions, [TOPIC])
         self._stack = ExitStack()

@@ -17,6 +17,10 @@ OUTCOMES = (EVENTS, REJECTIONS, DEAD_LETTER)
 Place = tuple[str, int]
 
 
+class NoAnswer(AssertionError):
+    """Kafka did not answer for a minute."""
+
+
 class Said(NamedTuple):
     """A record of an outcome topic."""
 
@@ -122,7 +126,7 @@ class Group:
 
 
 def answered(consumer: Consumer, ask: Callable[[], Any]) -> Any:
-    """The answer to a question, however long a broker takes to come to itself after it was away."""
+    """The answer to a question, for a broker takes a while to come to itself after it was away. Raises `NoAnswer`."""
 
     def answer() -> tuple[Any] | None:
         try:
@@ -132,7 +136,10 @@ def answered(consumer: Consumer, ask: Callable[[], Any]) -> Any:
                 consumer.list_topics(timeout=5)  # so that it asks again who leads
         return None
 
-    return until(answer, 60, "an answer of Kafka")[0]
+    try:
+        return until(answer, 60, "an answer of Kafka")[0]
+    except AssertionError as late:
+        raise NoAnswer(*late.args) from None
 
 
 def end_of(consumer: Consumer, place: TopicPartition) -> int:

@@ -10,9 +10,9 @@ from confluent_kafka import KafkaException
 
 from tests.oracle.effects import Effects
 from tests.oracle.findings import Finding
-from tests.oracle.topics import EVENTS, Group, Place, Reader
+from tests.oracle.topics import EVENTS, Group, NoAnswer, Place, Reader
 
-AWAY = (KafkaException, DriverException, NoHostAvailable)
+AWAY = (KafkaException, NoAnswer, DriverException, NoHostAvailable)
 NEWEST = 4
 """Events of a batch whose effect is looked for: the last ones, which were written last."""
 
@@ -25,7 +25,10 @@ class Sample(NamedTuple):
 
 
 class _Watch:
-    """Something that is done over and over in a thread of its own; a server that is away is none of its business."""
+    """Something that is done over and over in a thread of its own; a server that is away is none of its business.
+
+    Whatever else ends the thread is a failure of the run: from then on nobody looked.
+    """
 
     def __init__(self, pause: float) -> None:
         self._pause = pause
@@ -37,8 +40,10 @@ class _Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        looked_on = self._thread.is_alive()
         self._stopping.set()
         self._thread.join()
+        assert looked_on, f"{self._thread.name} ended in the middle of the run"
 
     def _run(self) -> None:
         while not self._stopping.wait(self._pause):

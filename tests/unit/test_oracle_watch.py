@@ -1,0 +1,44 @@
+"""The oracle looks on as long as a run lasts, though Kafka is away for minutes; a look that ended is not overlooked."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.oracle.topics import NoAnswer
+from tests.oracle.watch import CommitWatch
+from tests.wait import until
+
+
+class Answers:
+    """A group and a reader in one, with these answers to one question after the other, then always the last."""
+
+    def __init__(self, *answers: BaseException | dict[int, int]) -> None:
+        self._answers: Iterator[BaseException | dict[int, int]] = iter(answers)
+        self._last = answers[-1]
+
+    def committed(self) -> dict[int, int]:
+        answer = next(self._answers, self._last)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        return {("chat.events", 0): 7}
+
+
+def watch(*answers: BaseException | dict[int, int]) -> CommitWatch:
+    told = Answers(*answers)
+    return CommitWatch(told, told)  # type: ignore[arg-type]
+
+
+def test_it_goes_on_after_a_minute_without_an_answer() -> None:
+    with watch({0: 3}, NoAnswer("a minute"), {0: 5}) as commits:
+        until(lambda: len(commits.samples) == 2)
+    assert [one.committed for one in commits.samples] == [{0: 3}, {0: 5}]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watch_that_ended_is_a_failure() -> None:
+    commits = watch(ValueError("of another kind"))
+    with pytest.raises(AssertionError, match="ended in the middle"), commits:
+        until(lambda: not commits._thread.is_alive())
