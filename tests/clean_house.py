@@ -18,6 +18,13 @@ from tests.wait import until
 
 def clean_house(addresses: Addresses, **changes: object) -> Settings:
     """Settings of a house where nothing has happened yet: the topics' names are fixed, so they are made anew."""
+    settings = bare_house(addresses, **changes)
+    asyncio.run(_furnish(settings))
+    return settings
+
+
+def bare_house(addresses: Addresses, **changes: object) -> Settings:
+    """Settings of a house without tables and topics."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     settings = settings_for_tests(
         kafka_bootstrap_servers=(str(addresses.kafka),),
@@ -29,7 +36,6 @@ def clean_house(addresses: Addresses, **changes: object) -> Settings:
         **changes,
     )
     delete_topics(settings, *Topic)
-    asyncio.run(_furnish(settings))
     return settings
 
 
