@@ -41,8 +41,8 @@ class LateHistory:
     async def hold(self) -> None:
         """Connects, and holds the connection until it is cancelled.
 
-        Raises `SchemaMismatch` where Cassandra's tables are not, or no longer, what this program reads, and `KeyStoreUnfit` where the
-        key-encryption keys are not those of the keyspace.
+        Raises `SchemaMismatch` where Cassandra's tables are not, or no longer, what this program reads, and
+        `KeyStoreUnfit` where the key-encryption keys are not those of the keyspace.
         """
         try:
             while self._opened is None:

@@ -92,9 +92,7 @@ def test_who_is_too_old_for_the_tables_ends(
     assert oracle.progress() == done
 
 
-def test_a_record_of_a_newer_version_waits_for_who_knows_it(
-    oracle: OracleRun, start_worker: StartWorker
-) -> None:
+def test_a_record_of_a_newer_version_waits_for_who_knows_it(oracle: OracleRun, start_worker: StartWorker) -> None:
     """The worker ends before it, with all that stood before it done; no worker of this version passes it."""
     worker = start_worker(oracle.settings, program=PROGRAM).until_ready()
     oracle.source.send(oracle.generator.take(100))
