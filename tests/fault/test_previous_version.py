@@ -17,6 +17,7 @@ from tests.clean_house import bare_house, drop_keyspace
 from tests.conftest import FIGURES, StartWorker
 from tests.fault.previous_version import previous_version
 from tests.oracle.run import OracleRun
+from tests.oracle.source import Stream
 from tests.worker import ROOT, WorkerProcess, environment
 
 PROGRAM = (erasure_worker.PROGRAM,)
@@ -69,6 +70,11 @@ def versions(
     drop_keyspace(settings)
 
 
+def go_on(stream: Stream, seconds: int) -> None:
+    """Returns when the stream's commands of so many seconds have come."""
+    stream.until(len(stream.source.log) + RATE * seconds)
+
+
 @pytest.mark.soak
 def test_each_version_takes_over_from_the_other(
     versions: Versions, record_property: Callable[[str, object], None]
@@ -78,20 +84,19 @@ def test_each_version_takes_over_from_the_other(
     before = [versions.worker(old).until_ready() for _ in range(2)]
     apis = [versions.api(old)]
     with oracle.stream(RATE) as stream:
-        more = lambda seconds: stream.until(len(oracle.source.log) + RATE * seconds)  # noqa: E731 - said often
-        more(3)
+        go_on(stream, 3)
         oracle.ask()
         assert migrations()[-1].name in versions.chat(new, "migrate")
-        more(3)
+        go_on(stream, 3)
         joining = versions.worker(new).until_ready()
         apis.append(versions.api(new))
         oracle.ask()
-        more(4)
+        go_on(stream, 4)
         before.pop().kill()  # the new one goes on with what the old one held
         oracle.ask()
-        more(15)
+        go_on(stream, 15)
         joining.kill()  # and the old one with the new one's
-        more(15)
+        go_on(stream, 15)
         after = [versions.worker(new).until_ready() for _ in range(2)]
         assert before.pop().stop() == 0
         late = versions.worker(old)
@@ -102,7 +107,7 @@ def test_each_version_takes_over_from_the_other(
             assert late.exit_status() == SchemaMismatch.exit_code
             said = f"ends: {late.said('worker_ended')[-1]['reason']}"
         oracle.ask()
-        more(3)
+        go_on(stream, 3)
     oracle.settle(180)
     expected = oracle.verify(overlapping=True, read_again=True)
     assert [one.child.poll() for one in apis] == [None, None]
