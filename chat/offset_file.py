@@ -84,10 +84,12 @@ def _places(topic: KnownTopic) -> Iterator[Place]:
 def _read(file: Path) -> dict[str, SavedTopic]:
     try:
         found = {name: SavedTopic(**one) for name, one in orjson.loads(file.read_bytes()).items()}
+        known = found.keys() == set(COMMAND_TOPICS)
+        counts = [offset >= 0 for one in found.values() for offset in one.offsets]
     except (ValueError, TypeError, AttributeError):
-        raise BadInput("FILE", "must be what `chat offsets save` wrote") from None
-    if found.keys() != set(COMMAND_TOPICS):
-        raise BadInput("FILE", "must hold the offsets of both command topics")
+        known, counts = False, []
+    if not (known and all(counts)):
+        raise BadInput("FILE", "must be what `chat offsets save` wrote")
     return found
 
 

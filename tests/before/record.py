@@ -36,22 +36,20 @@ PUBLIC = "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f"
 def log() -> Log:
     """Every command that changes something, in Avro, and records of the service's own."""
     made, thread, gone = Log(), uid(1, 1), uid(1, 2)
-    for number, (name, fields) in enumerate(
-        [
-            ("CreateThread", {"thread_id": thread, "title": "Brüche", "metadata": '{"grade":5}'}),
-            ("CreateThread", {"thread_id": gone, "title": "Fractions"}),
-            ("PostMessage", {"thread_id": thread, "message_id": uid(2, 1), "content": "½ + ¼ = ?"}),
-            ("PostMessage", {"thread_id": thread, "message_id": uid(2, 2), "content": "¾", "reply_to": uid(2, 1)}),
-            ("PostMessage", {"thread_id": gone, "message_id": uid(2, 3), "content": "gone"}),
-            ("UpdateThread", {"thread_id": thread, "title": "Fractions"}),
-            ("EditMessage", {"thread_id": thread, "message_id": uid(2, 1), "content": "½ + ½ = ?"}),
-            ("DeleteMessage", {"thread_id": thread, "message_id": uid(2, 2)}),
-            ("MarkRead", {"thread_id": thread, "seq": 1}),
-            ("MarkRead", {"thread_id": gone, "seq": 1}),
-            ("PostMessage", {"thread_id": uid(1, 9), "message_id": uid(2, 9), "content": "nowhere"}),
-        ],
-        start=1,
-    ):
+    commands: list[tuple[str, dict[str, Any]]] = [
+        ("CreateThread", {"thread_id": thread, "title": "Brüche", "metadata": '{"grade":5}'}),
+        ("CreateThread", {"thread_id": gone, "title": "Fractions"}),
+        ("PostMessage", {"thread_id": thread, "message_id": uid(2, 1), "content": "½ + ¼ = ?"}),
+        ("PostMessage", {"thread_id": thread, "message_id": uid(2, 2), "content": "¾", "reply_to": uid(2, 1)}),
+        ("PostMessage", {"thread_id": gone, "message_id": uid(2, 3), "content": "gone"}),
+        ("UpdateThread", {"thread_id": thread, "title": "Fractions"}),
+        ("EditMessage", {"thread_id": thread, "message_id": uid(2, 1), "content": "½ + ½ = ?"}),
+        ("DeleteMessage", {"thread_id": thread, "message_id": uid(2, 2)}),
+        ("MarkRead", {"thread_id": thread, "seq": 1}),
+        ("MarkRead", {"thread_id": gone, "seq": 1}),
+        ("PostMessage", {"thread_id": uid(1, 9), "message_id": uid(2, 9), "content": "nowhere"}),
+    ]
+    for number, (name, fields) in enumerate(commands, start=1):
         send(made, name, number, fields)
     sealed = {"thread_id": gone, "tenant_id": "tenant-1", "learner_id": "learner-1", "command_id": uid(3, 90)}
     active_at = made.records[4].timestamp  # of the last that was done to it

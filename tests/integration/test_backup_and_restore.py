@@ -57,6 +57,7 @@ def test_cassandra_is_lost(here: Estate, start_worker: StartWorker, tmp_path: Pa
     assert numbered_twice(here) == {}
 
 
+@pytest.mark.soak
 def test_cassandra_and_kafka_are_lost(here: Estate, start_worker: StartWorker, tmp_path: Path) -> None:
     """All is as at the backup, and goes on from there; no offset of the lost log counts in the new one."""
     worker = start_worker(here.settings, program=(WORKER,)).until_ready()
