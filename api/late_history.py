@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 
 import structlog
 
@@ -21,6 +22,8 @@ from chat.storage.sealing_keys import Purpose, load
 from chat.storage.session import Connection
 
 RETRY_SECONDS = 1.0
+CHECK_SECONDS = 5.0
+"""From one look at the tables' version to the next."""
 
 _log = structlog.get_logger()
 
@@ -38,14 +41,14 @@ class LateHistory:
     async def hold(self) -> None:
         """Connects, and holds the connection until it is cancelled.
 
-        Raises `SchemaMismatch` where Cassandra's tables are not what this program reads, and `KeyStoreUnfit` where the
-        key-encryption keys are not those of the keyspace.
+        Raises `SchemaMismatch` where Cassandra's tables are not, or no longer, what this program reads, and
+        `KeyStoreUnfit` where the key-encryption keys are not those of the keyspace.
         """
         try:
             while self._opened is None:
                 await self._try()
             _log.info("connected_to_cassandra")
-            await asyncio.Event().wait()
+            await self._watch_tables()
         finally:
             if self._connection is not None:
                 await self._connection.close()
@@ -60,6 +63,13 @@ class LateHistory:
         except (StorageUnavailable, KeyStoreUnavailable) as error:
             _log.warning("waiting_for_cassandra", reason=str(error))
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _watch_tables(self) -> None:
+        ours = migrate.migrations()
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            with suppress(StorageUnavailable):
+                await migrate.check(self.connection, ours)
 
     async def probe(self) -> None:
         """Returns when the keyspace's replicas answer."""

@@ -90,7 +90,13 @@ class StorageRefused(Permanent):
 
 
 class SchemaMismatch(Permanent):
-    """The keyspace is not at the version that this program needs, or a migration was changed after it ran."""
+    """The keyspace is not at a version that this program can work on, or a migration was changed after it ran."""
+
+    exit_code = 70
+
+
+class RecordOfNewerProgram(Permanent):
+    """A newer version's worker wrote a record for its own use into a command topic, and this program cannot read it."""
 
     exit_code = 70
 

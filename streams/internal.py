@@ -8,7 +8,8 @@ secret never changes, so a record that is read again is judged as it was.
 import hmac
 
 from chat.domain.principal import Permission, Principal, Role
-from streams.records import Record, header
+from chat.errors import RecordOfNewerProgram
+from streams.records import DeadLetter, Record, header
 
 INTERNAL = frozenset({"ExpireThread", "FenceLearner"})
 """Types of records that no token lets anybody send."""
@@ -40,6 +41,17 @@ class ServiceSeal:
         """Whether the service itself wrote the record's value."""
         found = header(record, "authorization")
         return len(found) == 1 and hmac.compare_digest(found[0], _SCHEME + self._mac(record.value or b""))
+
+    def require_foreign(self, letter: DeadLetter) -> DeadLetter:
+        """A dead letter that the service did not write itself.
+
+        Raises `RecordOfNewerProgram` for one that it did: who wrote it knows what it is for, so it is not given up.
+        """
+        if self.is_on(letter.record):
+            record = letter.record
+            place = f"{record.topic}[{record.partition}] has at {record.offset}"
+            raise RecordOfNewerProgram(f"{place} a record of a newer program's own: use that program")
+        return letter
 
     def _mac(self, value: bytes) -> bytes:
         return hmac.digest(self._secret, value, "sha256").hex().encode()

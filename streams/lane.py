@@ -99,7 +99,7 @@ class CommandWay:
     async def _admit_one(self, record: Record, value: Opened) -> Admitted | Fence | Refusal | DeadLetter:
         decoded = decode(record, value)
         if isinstance(decoded, DeadLetter):
-            return decoded
+            return self.gate.seal.require_foreign(decoded)
         return await until_known(lambda: self.gate.authorise(decoded), self.gate, record, self.waiting)
 
 

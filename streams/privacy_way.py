@@ -60,7 +60,7 @@ class PrivacyWay:
     async def _take(self, record: Record, value: Opened) -> Accepted | Refusal | DeadLetter:
         decoded = decode(record, value, PRIVACY_TYPES)
         if isinstance(decoded, DeadLetter):
-            return decoded
+            return self.gate.seal.require_foreign(decoded)
         ended = await self._judge(decoded)
         await self.intake.note(decoded, ended)
         return ended

@@ -15,7 +15,7 @@ from streams.app import WorkerApp
 from streams.bootstrap import Servers, build, heartbeats, reach, trim
 from streams.health import Health, serving
 from streams.waiting import Waiting
-from streams.watch import watch_exports, watch_idle, watch_keys, watch_logs, watch_sealing_keys, watch_topics
+from streams.watch import watch_exports, watch_ground, watch_idle, watch_keys, watch_logs, watch_sealing_keys
 
 Build = Callable[[Settings, Servers, Waiting], Awaitable[WorkerApp]]
 _log = structlog.get_logger()
@@ -74,7 +74,7 @@ async def _work(settings: Settings, waiting: Waiting, health: Health, build_app:
 
 async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
     watching = [
-        asyncio.create_task(watch_topics(settings, servers.connection, app)),
+        asyncio.create_task(watch_ground(settings, servers.connection, app)),
         asyncio.create_task(watch_keys(servers.verifier, app)),
         asyncio.create_task(watch_exports(settings, app)),
         asyncio.create_task(watch_sealing_keys(settings, servers.connection, app)),

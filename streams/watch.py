@@ -1,4 +1,4 @@
-"""What goes on beside the lanes: topics stay as they were, keys of tokens fresh; what is over or not needed goes."""
+"""What goes on beside the lanes: topics and tables stay as they were, keys of tokens fresh; what is over goes."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ from chat import topics
 from chat.errors import Permanent, Transient
 from chat.privacy import bounds
 from chat.settings import Settings
+from chat.storage import migrate
 from chat.storage.sealing_end import destroy_over
 from chat.storage.session import Connection
 from chat.tokens import TokenVerifier
@@ -25,11 +26,15 @@ KEYS_INTERVAL = 900.0
 _log = structlog.get_logger()
 
 
-async def watch_topics(settings: Settings, connection: Connection, app: WorkerApp) -> None:
-    """Checks every `INTERVAL` seconds; fails the worker with `TopicMismatch` or `TopicMadeAnew`."""
+async def watch_ground(settings: Settings, connection: Connection, app: WorkerApp) -> None:
+    """Checks tables and topics every `INTERVAL` seconds; fails the worker with `SchemaMismatch`, `TopicMismatch` or
+    `TopicMadeAnew`.
+    """
+    ours = migrate.migrations()
     while True:
         await asyncio.sleep(INTERVAL)
         try:
+            await migrate.check(connection, ours)
             await topics.check(settings, connection)
         except Transient:
             continue  # the lanes and the consumer say that a server is away

@@ -17,14 +17,14 @@ SECONDS = 40
 
 
 class ApiProcess:
-    """An API process; what it logs is in `log`."""
+    """An API process; what it logs is in `log`, and `source` the tree that it runs."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    def __init__(self, settings: Settings, log: Path, source: Path = ROOT) -> None:
         self.log = log
         with self.log.open("wb") as written:
             self.child = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM],
-                env=os.environ | environment(settings) | {"PYTHONPATH": str(ROOT)},
+                env=os.environ | environment(settings) | {"PYTHONPATH": str(source)},
                 cwd=log.parent,  # away from any .env
                 stderr=written,
             )
@@ -43,7 +43,7 @@ class ApiProcess:
         return self.child.wait(SECONDS)
 
 
-Start = Callable[[Settings], ApiProcess]
+Start = Callable[..., ApiProcess]
 
 
 @contextmanager
@@ -51,8 +51,8 @@ def api_processes(folder: Path) -> Iterator[Start]:
     """Starts processes, which end with the block."""
     started: list[ApiProcess] = []
 
-    def start(settings: Settings) -> ApiProcess:
-        started.append(ApiProcess(settings, folder / f"api-{len(started) + 1}.log"))
+    def start(settings: Settings, source: Path = ROOT) -> ApiProcess:
+        started.append(ApiProcess(settings, folder / f"api-{len(started) + 1}.log", source))
         return started[-1]
 
     yield start

@@ -22,24 +22,23 @@ BrokerOf = Callable[[str, int], int]
 
 def clean_house(addresses: Addresses, **changes: object) -> Settings:
     """Settings of a house where nothing has happened yet: the topics' names are fixed, so they are made anew."""
-    settings = _settings(addresses, **changes)
-    delete_topics(settings, *Topic)
+    settings = bare_house(addresses, **changes)
     asyncio.run(_furnish(settings))
     return settings
 
 
 def placed_house(addresses: Addresses, broker_of: BrokerOf, **changes: object) -> Settings:
     """A clean house, each partition of whose topics has one replica, on a broker of the caller's choice."""
-    settings = _settings(addresses, **changes)
-    delete_topics(settings, *Topic)
+    settings = bare_house(addresses, **changes)
     _place(settings, broker_of)
     asyncio.run(_furnish(settings))
     return settings
 
 
-def _settings(addresses: Addresses, **changes: object) -> Settings:
+def bare_house(addresses: Addresses, **changes: object) -> Settings:
+    """Settings of a house without tables and topics."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    return settings_for_tests(
+    settings = settings_for_tests(
         kafka_bootstrap_servers=(str(addresses.kafka),),
         cassandra_contact_points=addresses.cassandra,
         cassandra_port=addresses.cassandra_port,
@@ -48,6 +47,8 @@ def _settings(addresses: Addresses, **changes: object) -> Settings:
         topic_partitions=PARTITIONS,
         **changes,
     )
+    delete_topics(settings, *Topic)
+    return settings
 
 
 def _place(settings: Settings, broker_of: BrokerOf) -> None:

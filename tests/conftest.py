@@ -13,7 +13,7 @@ from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from tests.clean_house import clean_house, drop_keyspace
 from tests.servers import running_servers
-from tests.worker import WorkerProcess
+from tests.worker import ROOT, WorkerProcess
 
 StartWorker = Callable[..., WorkerProcess]
 FIGURES = "figures"
@@ -62,8 +62,8 @@ def start_resident(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWo
 def _workers(folder: Path) -> Iterator[tuple[StartWorker, list[WorkerProcess]]]:
     started: list[WorkerProcess] = []
 
-    def start(settings: Settings, *, program: tuple[str, ...] = ()) -> WorkerProcess:
-        worker = WorkerProcess(settings, folder, f"worker-{len(started) + 1}", program)
+    def start(settings: Settings, *, program: tuple[str, ...] = (), source: Path = ROOT) -> WorkerProcess:
+        worker = WorkerProcess(settings, folder, f"worker-{len(started) + 1}", program, source)
         started.append(worker)
         return worker.start()
 

@@ -21,15 +21,23 @@ LEAVING_SECONDS = 10.0
 
 
 class WorkerProcess:
-    """One worker with a metrics port of its own; its log is in `folder`."""
+    """One worker with a metrics port of its own; its log is in `folder`, and `source` the tree that it runs."""
 
-    def __init__(self, settings: Settings, folder: Path, name: str = "worker", program: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        name: str = "worker",
+        program: tuple[str, ...] = (),
+        source: Path = ROOT,
+    ) -> None:
         self.name = name
         self.port = free_port()
         self.log = folder / f"{name}.log"
         self._folder = folder
         self._environment = environment(settings) | {"METRICS_PORT": str(self.port)}
         self._program = program or ("tests.worker",)
+        self._source = source
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "WorkerProcess":
@@ -37,7 +45,7 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *self._program],
-                env=os.environ | self._environment | {"PYTHONPATH": str(ROOT)},
+                env=os.environ | self._environment | {"PYTHONPATH": str(self._source)},
                 cwd=self._folder,  # away from any .env
                 stdout=log,
                 stderr=log,

@@ -17,6 +17,7 @@ MODULES: Mapping[str, str] = {
         "topics",
         "acls",
         "migrate",
+        "offsets",
         "worker",
         "api",
         "token",

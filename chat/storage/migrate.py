@@ -2,6 +2,9 @@
 
 Safe to repeat and to run twice at once. A migration that was broken off runs again from its first statement, so every
 statement must be one that may run twice (`IF NOT EXISTS`).
+
+Programs of two versions work side by side while one takes the other's place. A migration says which is the oldest that
+may: `-- oldest program: 0008` is the one whose newest migration is 0008. Without such a line it is the migration's own.
 """
 
 import asyncio
@@ -37,11 +40,14 @@ AGREEMENT_SECONDS = 60.0
 """How long the nodes may take to agree on a schema."""
 
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.cql")
+_OLDEST = re.compile(r"^-- oldest program: (\d{4})$", re.MULTILINE)
 _KEYSPACE = "CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {replication}"
 _LOCK = "schema_lock (name text PRIMARY KEY, owner text)"
 _APPLIED = "schema_migrations (number int PRIMARY KEY, name text, checksum text, applied_at timestamp)"
-_READ = "SELECT number, name, checksum FROM schema_migrations"
-_RECORD = "INSERT INTO schema_migrations (number, name, checksum, applied_at) VALUES (%s, %s, %s, %s) IF NOT EXISTS"
+_ADD_OLDEST = "ALTER TABLE schema_migrations ADD IF NOT EXISTS oldest_program int"
+_READ = "SELECT number, name, checksum, oldest_program FROM schema_migrations"
+_RECORD = """INSERT INTO schema_migrations (number, name, checksum, oldest_program, applied_at)
+    VALUES (%s, %s, %s, %s, %s) IF NOT EXISTS"""
 _KEEP_SECRET = "INSERT INTO service_secrets (name, secret) VALUES (%s, %s) IF NOT EXISTS"  # noqa: S105 - CQL
 _READ_SECRET = "SELECT secret FROM service_secrets WHERE name = %s"  # noqa: S105 - CQL
 _REPLICATION = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s"
@@ -53,15 +59,17 @@ class Migration(NamedTuple):
     number: int
     name: str
     checksum: str
+    oldest_program: int
     statements: Sequence[str]
 
 
 class Applied(NamedTuple):
-    """A migration as the database remembers it."""
+    """A migration as the database remembers it; of old ones it does not know the oldest program."""
 
     number: int
     name: str
     checksum: str
+    oldest_program: int | None
 
 
 def migrations(folder: Path = FOLDER) -> list[Migration]:
@@ -78,10 +86,12 @@ def _read(path: Path) -> Migration:
         raise SchemaMismatch(f"{path.name} is not named like 0001_what_it_makes.cql")
     raw = path.read_bytes()
     try:
-        script = tuple(statements(raw.decode()))
+        text = raw.decode()
+        script = tuple(statements(text))
     except ValueError as error:
         raise SchemaMismatch(f"{path.name}: {error}") from None
-    return Migration(int(named[1]), path.stem, hashlib.sha256(raw).hexdigest(), script)
+    oldest = _OLDEST.search(text) or named
+    return Migration(int(named[1]), path.stem, hashlib.sha256(raw).hexdigest(), int(oldest[1]), script)
 
 
 async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
@@ -98,6 +108,7 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
         await _make_table(connection, _LOCK)
         async with MigrationLock(connection) as lock:
             await _make_table(connection, _APPLIED)
+            await _define(connection, _ADD_OLDEST, "table schema_migrations")
             missing = _missing(wanted, await _applied(connection))
             for one in missing:
                 await _apply(connection, lock, one)
@@ -111,15 +122,19 @@ async def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
     return [one.name for one in missing]
 
 
-async def check(connection: Connection) -> None:
-    """Raises `SchemaMismatch` where the database is not at this program's version. For every process at its start."""
+async def check(connection: Connection, ours: Sequence[Migration] | None = None) -> None:
+    """Raises `SchemaMismatch` where this program, whose migrations are `ours`, may not work on the database.
+
+    For every process at its start, and while it runs: then with what it read at its start, for the files may be
+    another version's by now.
+    """
     try:
         applied = await _applied(connection)
     except StorageRefused as error:
         if not isinstance(error.__cause__, InvalidRequest):
             raise
-        applied = []  # no table yet
-    missing = _missing(migrations(), applied)
+        raise SchemaMismatch("the database was never migrated, or by an older program: run `chat migrate`") from None
+    missing = _missing(migrations() if ours is None else ours, applied)
     if missing:
         raise SchemaMismatch(f"the database lacks migration {missing[0].name}: run `chat migrate`")
 
@@ -136,11 +151,17 @@ def _missing(wanted: Sequence[Migration], applied: Sequence[Applied]) -> list[Mi
     known = {one.number: one for one in wanted}
     for done in applied:
         if done.number not in known:
-            raise SchemaMismatch(f"the database has migration {done.name}, newer than this program: use a newer one")
-        if known[done.number].checksum != done.checksum:
+            _require_new_enough(done, len(wanted))
+        elif known[done.number].checksum != done.checksum:
             raise SchemaMismatch(f"migration {known[done.number].name} was changed after it ran: restore its file")
     numbers = {done.number for done in applied}
     return [one for one in wanted if one.number not in numbers]
+
+
+def _require_new_enough(done: Applied, program: int) -> None:
+    """That a program whose newest migration is `program` may work on what a later migration made."""
+    if done.oldest_program is None or program < done.oldest_program:
+        raise SchemaMismatch(f"the database has migration {done.name}, newer than this program: use a newer one")
 
 
 async def _applied(connection: Connection) -> list[Applied]:
@@ -151,7 +172,7 @@ async def _apply(connection: Connection, lock: MigrationLock, one: Migration) ->
     for number, statement in enumerate(one.statements, start=1):
         lock.require()
         await _define(connection, statement, f"{one.name}, statement {number}")
-    done = (one.number, one.name, one.checksum, time.time_ns() // 1_000_000)
+    done = (one.number, one.name, one.checksum, one.oldest_program, time.time_ns() // 1_000_000)
     await connection.execute(_RECORD, done)
 
 

@@ -127,7 +127,7 @@ async def test_a_process_does_not_start_before_the_migrations(empty: Settings) -
     replication = "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
     await cql(empty, f"CREATE KEYSPACE {empty.cassandra_keyspace} WITH replication = {replication}")
     connection = await Connection.open(empty)
-    with pytest.raises(SchemaMismatch, match=f"lacks migration {OURS[0]}: run `chat migrate`"):
+    with pytest.raises(SchemaMismatch, match=r"never migrated.*run `chat migrate`"):
         await check(connection)
     await connection.close()
 
