@@ -18,8 +18,9 @@ SPREAD = 100
 def draw(points: Sequence[Point], folder: Path) -> Path:
     """One picture: curves over the same thing and of the same unit, the name's last word, share an axis."""
     panels = list(dict.fromkeys((one.over, _unit(one)) for one in points))
-    rows = -(-len(panels) // COLUMNS)
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=(5 * COLUMNS, 3.5 * rows), squeeze=False)
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(5 * columns, 3.5 * rows), squeeze=False)
     for panel, (over, unit) in zip(axes.flat, panels, strict=False):
         _draw(panel, over, [one for one in points if (one.over, _unit(one)) == (over, unit)])
     for panel in axes.flat[len(panels) :]:
@@ -38,7 +39,10 @@ def _draw(panel: plt.Axes, over: str, points: Sequence[Point]) -> None:
     for curve in dict.fromkeys(one.curve for one in points):
         mine = [one for one in points if one.curve == curve]
         panel.plot([one.x for one in mine], [one.y for one in mine], marker="o", label=curve)
-    at = [one.x for one in points]
-    scale = "symlog" if max(at) >= SPREAD * max(1.0, min(at)) else "linear"
-    panel.set(xlabel=over, ylim=(0, None), xscale=scale)
+    at = sorted({one.x for one in points})
+    least = next((x for x in at if x > 0), 1.0)
+    panel.set(xlabel=over, ylim=(0, None))
+    if at[-1] >= SPREAD * least:  # 0, where it is among them, is as far from the least as that from ten times as much
+        panel.set_xscale("symlog", linthresh=least)
+        panel.set_xlim(0 if at[0] == 0 else least / 2, at[-1] * 2)
     panel.legend(fontsize=7)
