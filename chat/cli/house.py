@@ -18,6 +18,9 @@ from chat.servers.process import ServerProcess, tail
 from chat.settings import Settings, load
 from chat.storage import migrate
 
+PROGRAM = (sys.executable, "-P", "-m", "chat.cli.main")
+"""The program itself; -P: a folder `schemas` that lies where somebody starts it is not to be taken for the package."""
+
 HTTP_OK = 200
 READY_SECONDS = 60.0
 GRACE_SECONDS = 20.0
@@ -118,8 +121,7 @@ class House:
         self.settings = load()
 
     def _start_process(self, name: str, running: ExitStack) -> None:
-        command = [sys.executable, "-m", "chat.cli.main", name]
-        process = ServerProcess(name, command, self._data_dir / "logs" / f"{name}.log")
+        process = ServerProcess(name, [*PROGRAM, name], self._data_dir / "logs" / f"{name}.log")
         running.callback(process.stop, GRACE_SECONDS)
         self._processes.append(process)
 

@@ -3,6 +3,7 @@
 import json
 import re
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+import schemas
 from chat.cli import main, send, token
+from chat.cli.house import PROGRAM
 from chat.cli.schemas import topics_document
 from chat.cli.secret import FILE, ensure_secret
 from chat.domain.principal import Permission, Principal, Role
@@ -237,3 +240,11 @@ def test_schemas_are_exported_with_the_topics(
     document = json.loads(Path("out/topics.json").read_text())
     assert document == json.loads(json.dumps(topics_document(load())))
     assert [topic["topic"] for topic in document["topics"]][:1] == ["chat.commands"]
+
+
+def test_a_process_of_ours_imports_nothing_from_where_it_is_started(tmp_path: Path) -> None:
+    """Least of all the schemas that somebody has exported there."""
+    schemas.export(tmp_path / "schemas")
+    command = [*PROGRAM, "asyncapi", str(tmp_path / "asyncapi.yaml")]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
