@@ -29,6 +29,7 @@ from chat.errors import LogTruncated, Permanent
 from chat.metrics import ASSIGNED, REBALANCES
 from streams.acknowledge import Outstanding
 from streams.chunk import MAX_RECORDS, Chunk, chunks
+from streams.metadata import pace
 
 MAX_UNDER_WAY = 2 * MAX_RECORDS
 """Records of a partition that are handed on before it has to wait: one chunk at work, one at hand. Only then are
@@ -49,6 +50,7 @@ class ChunkThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust hard-codes 1,500
+        pace(consumer._client)  # noqa: SLF001 - as above
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

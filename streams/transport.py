@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from faust.transport.drivers.aiokafka import Producer, Transport
 
 from streams.consumer import ChunkConsumer
+from streams.metadata import pace
 
 FOREVER = float("inf")
 _log = structlog.get_logger()
@@ -30,6 +31,7 @@ class IdempotentProducer(Producer):
         producer = super()._new_producer(transactional_id)
         # aiokafka has no delivery timeout of its own: it takes the request's, after which it would drop a batch.
         producer._message_accumulator._batch_ttl = FOREVER  # noqa: SLF001
+        pace(producer.client)
         return producer
 
     @property

@@ -14,6 +14,7 @@ from tests.wait import until
 from tests.worker import WorkerProcess
 
 AWAY_SECONDS = 20.0
+SETTLING_SECONDS = 90.0
 Away = Callable[[Server], AbstractContextManager[None]]
 
 
@@ -102,7 +103,7 @@ def test_kafka_away_loses_nothing(
         with away(own_servers.kafka):
             outlast(worker, "kafka", seconds)
         stream.until(len(oracle.source.log) + 200)
-    oracle.settle()
+    oracle.settle(SETTLING_SECONDS + seconds)  # what has waited meanwhile comes on top
     oracle.verify()
     worker.until_ready()
     assert worker.stop() == 0
