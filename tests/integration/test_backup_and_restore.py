@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ def start(here: Estate, start_worker: StartWorker) -> None:
     """A worker, which has read the log to its end when this returns, and an API."""
     start_worker(here.settings, program=(WORKER,)).until_ready()
     here.serve()
+    until(lambda: get(here.house.address, "/health/ready", ADMIN)[0] == HTTPStatus.OK, 60, "the API's way to Cassandra")
     group = group_of(here)
     until(lambda: group.committed() == group.ends(), 60, "the end of the log")
     group.close()
