@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from chat.domain.partition import learner_key, partition_of
@@ -82,12 +82,6 @@ class Estate:
         value = b"\x99 of tenant-1 " + learner.encode() + b": " + word.encode()
         producer.produce("chat.commands", value, key, partition_of(key, PARTITIONS))
         assert producer.flush(10) == 0
-
-    def trim_behind(self, offsets: dict[int, int]) -> None:
-        """Lets the command log's partitions begin there."""
-        admin = self._admin()
-        for done in admin.delete_records([TopicPartition("chat.commands", *one) for one in offsets.items()]).values():
-            done.result(10)
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap_servers[0], "log_level": 0})

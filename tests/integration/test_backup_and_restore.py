@@ -3,13 +3,14 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chat.cli.http import get
-from chat.errors import LogTruncated, TopicMadeAnew, TopicMismatch
+from chat.errors import TopicMadeAnew, TopicMismatch
 from chat.servers.embedded import EmbeddedServers
 from chat.topic_specs import Topic
 from tests.backup import Backup
@@ -84,25 +85,6 @@ def test_cassandra_and_kafka_are_lost(here: Estate, start_worker: StartWorker, t
     assert erased.send(erased.post(), erased.make()) == ["learner_erased"] * 2
 
 
-def test_a_log_that_was_trimmed_since_is_not_taken(here: Estate, start_worker: StartWorker, tmp_path: Path) -> None:
-    """What the tables would lack is in the log no more: the group is left where it stands, and the error counts it."""
-    worker = start_worker(here.settings, program=(WORKER,)).until_ready()
-    other = Life(here.house, "robin", SPARROW).live()
-    file = str(tmp_path / "offsets.json")
-    assert here.house.chat.run("offsets", "save", file).status == 0
-    assert other.send(other.post(), other.post(), other.post()) == ["applied"] * 3
-    busy = here.house.chat.run("offsets", "restore", file)
-    assert (busy.status, "stop every worker" in busy.err) == (TopicMismatch.exit_code, True), busy.err
-    stop(here, worker)
-    group = group_of(here)
-    before = group.committed()
-    here.trim_behind(before)
-    refused = here.house.chat.run("offsets", "restore", file)
-    assert (refused.status, "has lost 3 records" in refused.err) == (LogTruncated.exit_code, True), refused.err
-    assert group.committed() == before
-    group.close()
-
-
 def stop(here: Estate, worker: WorkerProcess) -> None:
     """Everything that asks the servers."""
     assert worker.stop() == 0
@@ -114,6 +96,7 @@ def start(here: Estate, start_worker: StartWorker) -> None:
     """A worker, which has read the log to its end when this returns, and an API."""
     start_worker(here.settings, program=(WORKER,)).until_ready()
     here.serve()
+    until(lambda: get(here.house.address, "/health/ready", ADMIN)[0] == HTTPStatus.OK, 60, "the API's way to Cassandra")
     group = group_of(here)
     until(lambda: group.committed() == group.ends(), 60, "the end of the log")
     group.close()
