@@ -15,6 +15,10 @@ LANES = 2
 class Lanes:
     """The owned partitions' lanes, each begun with its first chunk; its memory goes with it.
 
+    Partitions get them in turn as they first bring something: by their numbers, one of two workers would own all the
+    even ones, and use half of its lanes. A partition's number is what counts, for a learner's records are on the
+    partition of that number in each topic.
+
     `way` says how records go; `fail` is told of an error that nobody expected.
     """
 
@@ -22,13 +26,14 @@ class Lanes:
         self._way = way
         self._fail = fail
         self._lanes: dict[int, Lane] = {}
+        self._numbers: dict[int, int] = {}
 
     def put(self, chunk: Chunk, acknowledge: Acknowledge) -> None:
         """Hands a chunk to its partition's lane."""
         self._lane(chunk).put(chunk, acknowledge)
 
     def _lane(self, chunk: Chunk) -> Lane:
-        return self._numbered(chunk.tp.partition % LANES)
+        return self._numbered(self._numbers.setdefault(chunk.tp.partition, len(self._numbers) % LANES))
 
     def _numbered(self, number: int) -> Lane:
         if number not in self._lanes:
@@ -39,4 +44,5 @@ class Lanes:
         """Ends all lanes and forgets what they knew."""
         ending = list(self._lanes.values())
         self._lanes.clear()
+        self._numbers.clear()
         await asyncio.gather(*(lane.stop() for lane in ending))

@@ -20,6 +20,7 @@ SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "3600"))
 SOAK_FAULTS = int(os.environ.get("SOAK_FAULTS", "200"))
 SOAK_COMMANDS = int(os.environ.get("SOAK_COMMANDS", "1000000"))
 SOAK_FIGURES = Path(os.environ.get("SOAK_FIGURES", ".cache/soak.json"))
+SHORT_FAULTS = 10
 ROUND_FAULTS = len(FAULTS)
 ROUND_COMMANDS = min(60_000, SOAK_COMMANDS)
 """Of one house: so many the oracle can hold at once."""
@@ -32,18 +33,18 @@ def fault_run(own_servers: LinkedServers, start_worker: StartWorker, tmp_path: P
 
 
 @pytest.mark.timeout(600)
-def test_every_kind_of_fault_in_a_row(
+def test_faults_in_a_row(
     oracle: OracleRun, fault_run: FaultRun, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """Each once; the oracle finds nothing, and after each every partition is at work again."""
+    """Half of all kinds, each once; the oracle finds nothing, and after each every partition is at work again."""
     figures = Figures()
-    faults = itertools.islice(mixed(seed), len(FAULTS))
+    faults = itertools.islice(mixed(seed), SHORT_FAULTS)
     try:
         fault_run.run(oracle, RATE, faults, figures)
     finally:
         figures.count(oracle)
         record_property(FIGURES, f"seed {seed}, {figures}")
-    assert figures.faults == len(FAULTS)
+    assert figures.faults == SHORT_FAULTS
 
 
 @pytest.mark.soak

@@ -53,6 +53,7 @@ def waits_for(worker: WorkerProcess) -> list[str]:
     return list(worker.ready()[1].get("waiting_for", []))
 
 
+@pytest.mark.soak
 def test_cassandra_stopped_loses_nothing(
     oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
 ) -> None:

@@ -34,6 +34,7 @@ def here(own_servers: EmbeddedServers, jmx: int, tmp_path: Path) -> Iterator[Est
         yield made
 
 
+@pytest.mark.soak
 def test_cassandra_is_lost(here: Estate, start_worker: StartWorker, tmp_path: Path) -> None:
     """All that was acknowledged is back from the log, each message with its own `seq`; the erased stays erased."""
     worker = start_worker(here.settings, program=(WORKER,)).until_ready()

@@ -100,11 +100,16 @@ def test_a_record_of_a_newer_version_waits_for_who_knows_it(oracle: OracleRun, s
     oracle.settle()
     before = oracle.group.committed()
     partition, offset = asyncio.run(say_as_tomorrow(oracle.settings))
-    for one in (worker, start_worker(oracle.settings, program=PROGRAM)):
-        assert ended(one) == (RecordOfNewerProgram.exit_code, "RecordOfNewerProgram")
-        assert f"{TOPIC}[{partition}] has at {offset} a record" in one.said("worker_ended")[0]["reason"]
+    reason = f"{TOPIC}[{partition}] has at {offset} a record"
+    ends_before(worker, reason)
+    ends_before(start_worker(oracle.settings, program=PROGRAM), reason)
     assert oracle.group.committed() == before == oracle.group.ends() | {partition: offset}
     assert oracle.handled() == {str(one.intent.number) for one in oracle.source.log}
+
+
+def ends_before(worker: WorkerProcess, reason: str) -> None:
+    assert ended(worker) == (RecordOfNewerProgram.exit_code, "RecordOfNewerProgram")
+    assert reason in worker.said("worker_ended")[0]["reason"]
 
 
 def ended(worker: WorkerProcess) -> tuple[int, str]:
