@@ -8,7 +8,6 @@ no more.
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from api import serve
 from chat import logs
 from chat.metrics import SHARED_FOLDER
 from chat.settings import Settings, load
+from chat.signals import told_to_stop
 
 _log = structlog.get_logger()
 
@@ -43,9 +43,7 @@ def _run_child(descriptor: int) -> int:
 
 
 async def _until_signalled(settings: Settings) -> int:
-    stop = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    stop = told_to_stop()
     with serve.listen(settings) as listening, tempfile.TemporaryDirectory(prefix="chat-api-metrics-") as metrics:
         family = _Family(listening, Path(metrics), stop)
         return max(await asyncio.gather(*(family.keep() for _ in range(settings.api_workers))))

@@ -1,7 +1,6 @@
 """One API process: serves until it is told to stop, finishes what it has begun, and lets its servers go."""
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
@@ -28,6 +27,7 @@ from chat.privacy.export.signing import SigningKey, jwk
 from chat.privacy.export.stores import store_of
 from chat.privacy.key_store import key_store
 from chat.settings import Settings
+from chat.signals import told_to_stop
 from chat.storage.bundle_wrap import bundle_wrap
 from chat.token_keys import OwnKeyring
 from chat.tokens import TokenVerifier
@@ -63,11 +63,9 @@ async def until_signalled(settings: Settings, listening: socket.socket | None = 
     Raises as `serve`.
     """
     tracing.configure(settings, "api")
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, stop.set)
+    stop = told_to_stop()
     if parent is not None:
-        loop.add_reader(parent, _at_the_end_of, parent, stop)
+        asyncio.get_running_loop().add_reader(parent, _at_the_end_of, parent, stop)
     await serve(settings, stop, lambda _address: collect_seldom(), listening)
     return 0
 

@@ -1,7 +1,6 @@
 """One worker process: starts, serves until it is told to stop or cannot go on, and leaves in order."""
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -11,6 +10,7 @@ from chat import logs, tracing
 from chat.errors import ChatError
 from chat.garbage import collect_seldom
 from chat.settings import Settings
+from chat.signals import told_to_stop
 from streams.app import WorkerApp
 from streams.bootstrap import Servers, build, heartbeats, reach, trim
 from streams.health import Health, serving
@@ -29,7 +29,7 @@ def run(settings: Settings, build_app: Build = build) -> int:
 
 
 async def _main(settings: Settings, build_app: Build) -> int:
-    stopped = _stop_signals()
+    stopped = told_to_stop()
     waiting = Waiting()
     health = Health(waiting)
     try:
@@ -40,14 +40,6 @@ async def _main(settings: Settings, build_app: Build) -> int:
         return error.exit_code
     _log.info("worker_stopped")
     return 0
-
-
-def _stop_signals() -> asyncio.Event:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, stopped.set)
-    return stopped
 
 
 async def _until(stopped: asyncio.Event, work: Awaitable[None]) -> None:
