@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from chat.domain.apply import apply
 from chat.domain.commands import Command, CreateThread, body
-from chat.domain.model import ThreadKey
 from chat.domain.position import position
 from chat.domain.principal import Permission
 from chat.domain.verdict import Applied, At, Given, Limits, Repeated, Verdict
 from chat.domain.verdicts import Refused
 from chat.storage.store import Store
 from streams.facts import Facts, gather
-from streams.memory import Memory, ThreadMemory
+from streams.memory import Memory
 from streams.records import Admitted
 from streams.waiting import Waiting
 from streams.work import Work
@@ -36,7 +35,7 @@ class Judge:
             if one.life.holds(self._position(one)):
                 await self._ensure_claim(one, memory, facts)
             self._note(one, self._verdict(one, memory, facts), memory, facts, work)
-        memory.settle({one.thread.learner for one in admitted if one.thread.learner in memory})
+        memory.settle(one.thread for one in admitted)
 
     async def _ensure_claim(self, one: Admitted, memory: Memory, facts: Facts) -> None:
         """Claims a thread id whose `CreateThread` could not be foreseen to come so far: rare, so one by one."""
@@ -45,7 +44,7 @@ class Judge:
         key = one.thread
         earlier = facts.remembered.get((key.learner, one.command.command_id))
         seen_before = earlier is not None and earlier.position < self._position(one)
-        if key not in facts.claims and not seen_before and _held(memory, key).thread is None:
+        if key not in facts.claims and not seen_before and memory.thread(key).thread is None:
             facts.claims[key] = await self.waiting.until_served(lambda: self.store.claim(key))
 
     def _position(self, one: Admitted) -> int:
@@ -54,7 +53,7 @@ class Judge:
     def _verdict(self, one: Admitted, memory: Memory, facts: Facts) -> Verdict:
         command, key = one.command, one.thread
         given = Given(
-            _held(memory, key).thread if memory.knows(key) else None,
+            memory.thread(key).thread if memory.knows(key) else None,
             facts.remembered.get((key.learner, command.command_id)),
             self._digest(command),
             facts.seqs[key],
@@ -85,13 +84,9 @@ class Judge:
         return hashlib.blake2b(repr(body(command)).encode(), key=self.digest_key, digest_size=16).digest()
 
 
-def _held(memory: Memory, key: ThreadKey) -> ThreadMemory:
-    return memory[key.learner].threads[key.thread_id]
-
-
 def _learn(one: Admitted, applied: Applied, memory: Memory, facts: Facts) -> None:
     key, command = one.thread, one.command
-    held = _held(memory, key)
+    held = memory.thread(key)
     held.thread = applied.thread
     memory[key.learner].commands.add(command.command_id)
     facts.remembered[key.learner, command.command_id] = applied.remembered

@@ -8,7 +8,7 @@ from chat.domain.commands import Command, CreateThread, DeleteMessage, EditMessa
 from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.domain.position import position
 from chat.domain.verdict import Remembered, Repeated
-from chat.storage.store import MarkKey, Store
+from chat.storage.store import MANY_IDS, MarkKey, Store
 from streams.memory import Memory
 from streams.records import Admitted
 
@@ -59,6 +59,7 @@ async def gather(store: Store, memory: Memory, admitted: Sequence[Admitted], epo
     """
     living = await _live(store, admitted, epoch)
     await _load(store, memory, living)
+    await _read_ids(store, memory, living)
     facts = Facts()
     await asyncio.gather(
         _find_commands(store, memory, living, epoch, facts),
@@ -92,6 +93,19 @@ async def _load(store: Store, memory: Memory, admitted: Sequence[Admitted]) -> N
         memory.add_thread(key, thread)
 
 
+async def _read_ids(store: Store, memory: Memory, admitted: Sequence[Admitted]) -> None:
+    """Reads the ids of those learners and threads for which they were asked one by one too often."""
+    learners = {one.thread.learner for one in admitted if memory[one.thread.learner].commands.worth_reading}
+    threads = {one.thread for one in admitted if memory.thread(one.thread).messages.worth_reading}
+    if not (learners or threads):
+        return
+    ids, loaded = await asyncio.gather(store.load_commands(learners, MANY_IDS), store.load_threads(threads, MANY_IDS))
+    for learner, taken in ids.items():
+        memory[learner].commands.read(taken)
+    for key, thread in loaded.items():
+        memory.thread(key).messages.read(thread.messages)
+
+
 async def _find_commands(store: Store, memory: Memory, admitted: Sequence[Admitted], epoch: int, facts: Facts) -> None:
     wanted: defaultdict[LearnerId, set[str]] = defaultdict(set)
     for one in admitted:
@@ -108,14 +122,14 @@ def _is_past(memory: Memory, one: Admitted, epoch: int) -> bool:
     The learner's ids do not tell: an owner that slept and does not know yet that it is none any more may have applied
     it after they were loaded and before the thread was.
     """
-    thread = memory[one.thread.learner].threads[one.thread.thread_id].thread
+    thread = memory.thread(one.thread).thread
     return thread is not None and thread.position >= position(epoch, one.record.offset)
 
 
 async def _find_messages(store: Store, memory: Memory, admitted: Sequence[Admitted], facts: Facts) -> None:
     wanted: defaultdict[ThreadKey, set[str]] = defaultdict(set)
     for one in admitted:
-        held = memory[one.thread.learner].threads[one.thread.thread_id].messages
+        held = memory.thread(one.thread).messages
         wanted[one.thread].update(message_id for message_id in _named(one.command) if held.may_hold(message_id))
     questions = {key: ids for key, ids in wanted.items() if ids}
     if questions:
@@ -157,7 +171,7 @@ async def _claim(store: Store, memory: Memory, admitted: Sequence[Admitted], fac
     wanted: list[ThreadKey] = []
     for one in admitted:
         key, named = one.thread, (one.thread.learner, one.command.command_id)
-        known = memory[key.learner].threads[key.thread_id].thread
+        known = memory.thread(key).thread
         if isinstance(one.command, CreateThread) and named not in seen and known is None:
             wanted.append(key)
         seen.add(named)

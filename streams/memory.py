@@ -1,75 +1,125 @@
 """What the owner of partitions holds of their learners: threads' states and which ids are taken.
 
 One worker at a time owns a learner, so what it has loaded or written is the truth until the partition moves on; then
-all of it is dropped. Ids are kept as 64-bit hashes, some 70 bytes each: a hash that is not there proves that an id is
-new, one that is there asks the store. The least recently used learners leave first.
+all of it is dropped. Ids are kept as 64-bit hashes: one that is not there proves that an id is new, one that is there
+asks the store. A first touch reads few ids, whatever a thread or learner has; where those are not all, each command's
+are asked for, and once that was done often, they are read. The least recently used learners leave first.
 """
 
-from collections import OrderedDict
+from array import array
+from bisect import bisect_left, insort
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
 
 from chat.domain.model import LearnerId, Thread, ThreadKey
 from chat.storage.store import Ids, LoadedThread
 
-MAX_ENTRIES = 400_000
-"""Ids and threads held in a process, about 60 MB."""
+MEMORY_BYTES = 64 * 2**20
+"""What a process may hold of learners, as `LearnerMemory.weight` counts it."""
 
-_THREAD_WEIGHT = 10
+MOST_IDS = 50_000
+"""Of one thread or learner; where more come, each is asked for from then on."""
+
+WORTH_READING = 16
+"""After so many questions all ids are read, where they are not too many: a few milliseconds, paid back soon."""
+
+_LEARNER_BYTES = 900
+_THREAD_BYTES = 1_000
+_ID_BYTES = 9
 
 
 class KnownIds:
     """Ids that may be taken."""
 
-    __slots__ = ("_complete", "_hashes")
+    __slots__ = ("_complete", "_hashes", "_questions")
 
     def __init__(self, ids: Ids) -> None:
-        self._complete = ids.complete
-        self._hashes = {hash(one) for one in ids.taken} if ids.complete else set()
+        self._questions = 0.0
+        self._take(ids)
 
-    def __len__(self) -> int:
-        return len(self._hashes)
+    def _take(self, ids: Ids) -> None:
+        self._complete = ids.complete
+        # Sorted, 8 bytes each: a set of integers has 70.
+        self._hashes = array("q", sorted(map(hash, ids.taken)) if ids.complete else ())
+
+    def weight(self) -> int:
+        """Bytes."""
+        return len(self._hashes) * _ID_BYTES
 
     def may_hold(self, one: str) -> bool:
-        """False proves that the id is new."""
-        return not self._complete or hash(one) in self._hashes
+        """False proves that the id is new; True is a question for the store."""
+        if self._complete:
+            return self._holds(hash(one))
+        self._questions += 1
+        return True
+
+    def _holds(self, hashed: int) -> bool:
+        at = bisect_left(self._hashes, hashed)
+        return at < len(self._hashes) and self._hashes[at] == hashed
+
+    @property
+    def worth_reading(self) -> bool:
+        """Whether it asks so often that all ids should be read."""
+        return self._questions >= WORTH_READING and not self._complete
+
+    def read(self, ids: Ids) -> None:
+        """Takes what was read; where those are not all either, it is not worth reading again."""
+        self._take(ids)
+        self._questions = float("-inf")
 
     def add(self, one: str) -> None:
         """Notes an id as taken."""
-        if self._complete:
-            self._hashes.add(hash(one))
+        if not self._complete:
+            return
+        if len(self._hashes) >= MOST_IDS:
+            self.read(Ids(frozenset(), complete=False))
+        elif not self._holds(hashed := hash(one)):
+            insort(self._hashes, hashed)
 
 
 class ThreadMemory:
     """A thread's state, None where there is no such thread, and its message ids."""
 
-    __slots__ = ("messages", "thread")
+    __slots__ = ("messages", "thread", "weighed")
 
     def __init__(self, loaded: LoadedThread) -> None:
         self.thread: Thread | None = loaded.thread
         self.messages = KnownIds(loaded.messages)
+        self.weighed = 0
+
+    def weight(self) -> int:
+        """Bytes."""
+        details = self.thread.details if self.thread else None
+        words = len(details.title) + len(details.metadata) if details else 0
+        return _THREAD_BYTES + words + self.messages.weight()
 
 
 class LearnerMemory:
     """A learner's command ids and those of its threads that were touched."""
 
-    __slots__ = ("commands", "threads")
+    __slots__ = ("_threads_weigh", "commands", "threads", "weighed")
 
     def __init__(self, commands: Ids) -> None:
         self.commands = KnownIds(commands)
         self.threads: dict[str, ThreadMemory] = {}
+        self.weighed = 0
+        self._threads_weigh = 0
 
-    def weight(self) -> int:
-        """How much of the memory's bound it takes."""
-        messages = sum(len(one.messages) + _THREAD_WEIGHT for one in self.threads.values())
-        return len(self.commands) + messages + _THREAD_WEIGHT
+    def weigh(self, touched: Iterable[str]) -> int:
+        """How many bytes more it has, about, than when it was weighed last; `touched` are the threads that changed."""
+        for one in (self.threads[thread_id] for thread_id in touched if thread_id in self.threads):
+            before, one.weighed = one.weighed, one.weight()
+            self._threads_weigh += one.weighed - before
+        before, self.weighed = self.weighed, _LEARNER_BYTES + self.commands.weight() + self._threads_weigh
+        return self.weighed - before
 
 
 class Memory:
-    """The learners of one lane, `share` entries at most."""
+    """The learners of one lane, `share` bytes at most."""
 
-    def __init__(self, share: int = MAX_ENTRIES) -> None:
+    def __init__(self, share: int = MEMORY_BYTES) -> None:
         self._share = share
         self._learners: OrderedDict[LearnerId, LearnerMemory] = OrderedDict()
-        self._weights: dict[LearnerId, int] = {}
         self._total = 0
 
     def __contains__(self, learner: LearnerId) -> bool:
@@ -83,6 +133,10 @@ class Memory:
         held = self._learners.get(key.learner)
         return held is not None and key.thread_id in held.threads
 
+    def thread(self, key: ThreadKey) -> ThreadMemory:
+        """What is known of a thread. Raises KeyError where it is not known."""
+        return self._learners[key.learner].threads[key.thread_id]
+
     def add_learner(self, learner: LearnerId, commands: Ids) -> None:
         """Keeps what was loaded of a learner."""
         self._learners[learner] = LearnerMemory(commands)
@@ -93,16 +147,17 @@ class Memory:
 
     def forget(self, learner: LearnerId) -> None:
         """Lets go of a life that is over, or of which nothing may be known yet. Never while a chunk is judged."""
-        self._learners.pop(learner, None)
-        self._total -= self._weights.pop(learner, 0)
+        held = self._learners.pop(learner, None)
+        self._total -= held.weighed if held else 0
 
-    def settle(self, touched: set[LearnerId]) -> None:
-        """Weighs the learners that a chunk touched and lets the least recently used go. Never during a chunk."""
-        for learner in touched:
-            self._learners.move_to_end(learner)
-            weight = self._learners[learner].weight()
-            self._total += weight - self._weights.get(learner, 0)
-            self._weights[learner] = weight
-        while self._total > self._share and len(self._learners) > 1:
-            learner, _ = self._learners.popitem(last=False)
-            self._total -= self._weights.pop(learner)
+    def settle(self, touched: Iterable[ThreadKey]) -> None:
+        """Weighs what a chunk touched and lets the least recently used learners go. Never during a chunk."""
+        threads: defaultdict[LearnerId, set[str]] = defaultdict(set)
+        for key in touched:
+            threads[key.learner].add(key.thread_id)
+        for learner, ids in threads.items():
+            if learner in self._learners:
+                self._learners.move_to_end(learner)
+                self._total += self._learners[learner].weigh(ids)
+        while self._total > self._share:
+            self.forget(next(iter(self._learners)))

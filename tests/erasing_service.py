@@ -142,16 +142,17 @@ class Service:
         self._fences = len(sent)
 
     async def beside(self, work: Any) -> None:
-        """Does `work` while the owner takes what comes."""
-        pumping = asyncio.create_task(self._pump_on())
+        """Does `work` while the owner takes what comes; it ends what it has begun, for it goes on with its memory."""
+        done = asyncio.Event()
+        pumping = asyncio.create_task(self._pump_until(done))
         try:
             await work
         finally:
-            pumping.cancel()
-            await asyncio.wait({pumping})
+            done.set()
+            await pumping
 
-    async def _pump_on(self) -> None:
-        while True:
+    async def _pump_until(self, done: asyncio.Event) -> None:
+        while not done.is_set():
             await self.pump()
             await asyncio.sleep(0.001)
 

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import schemas
+from chat.domain.model import LearnerId, ThreadKey
 from chat.domain.moderation import Moderate, keep
-from chat.domain.verdict import Limits
+from chat.domain.verdict import Limits, Remembered
 from chat.storage.command_keys import Opener
 from chat.storage.memory import MemoryStore
 from chat.storage.memory_privacy import MemoryRequests
+from chat.storage.store import FEW_IDS, Ids, LoadedThread
 from streams.apply import Judge
 from streams.authorise import Gate
 from streams.emit import Emitter
@@ -17,7 +19,7 @@ from streams.fence import Fences
 from streams.framing import FindSchemas, Framing
 from streams.lane import CommandWay
 from streams.lease import Lease
-from streams.memory import Memory
+from streams.memory import MEMORY_BYTES, Memory
 from streams.opening import Find, Opening
 from streams.publish import Outgoing
 from streams.waiting import Waiting
@@ -43,6 +45,31 @@ class MemoryPublisher:
         return [schemas.decode(one.value) for one in self.records(topic) if one.value is not None]
 
 
+class NarrowStore(MemoryStore):
+    """Reads `most` ids on first touch; keeps in `asked` which were looked up one by one."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self.asked: list[str] = []
+
+    async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
+        return await super().load_threads(keys, self._most if ids == FEW_IDS else ids)
+
+    async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:
+        return await super().load_commands(learners, self._most if ids == FEW_IDS else ids)
+
+    async def find_commands(
+        self, wanted: Mapping[LearnerId, Collection[str]]
+    ) -> dict[tuple[LearnerId, str], Remembered]:
+        self.asked += [one for ids in wanted.values() for one in ids]
+        return await super().find_commands(wanted)
+
+    async def find_messages(self, wanted: Mapping[ThreadKey, Collection[str]]) -> dict[tuple[ThreadKey, str], int]:
+        self.asked += [one for ids in wanted.values() for one in ids]
+        return await super().find_messages(wanted)
+
+
 async def no_command_keys(_key_ids: Collection[bytes]) -> Mapping[bytes, Opener]:
     """Of a service that never had any."""
     return {}
@@ -65,6 +92,7 @@ class World:
     find_command_keys: Find = no_command_keys
     find_schemas: FindSchemas | None = None
     registry_since: int = 0
+    share: int = MEMORY_BYTES
     requests: MemoryRequests = field(default_factory=lambda: MemoryRequests(SUBJECTS))
     lives: MemoryLives = field(init=False)
 
@@ -78,7 +106,7 @@ class World:
     async def go(self, records: Sequence[Sent], chunk_size: int = 250) -> None:
         way = self._way()
         for partition in range(PARTITIONS):
-            memory = Memory()
+            memory = Memory(self.share)
             mine = [one for one in records if one.partition == partition]
             for start in range(0, len(mine), chunk_size):
                 await way.go(memory, mine[start : start + chunk_size])

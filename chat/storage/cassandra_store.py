@@ -10,7 +10,6 @@ from typing import Any, Self
 from chat.domain.commands import CreateThread, PostMessage
 from chat.domain.model import Details, Learner, LearnerId, Life, Message, Status, Thread, ThreadKey, bucket_of
 from chat.domain.verdict import Remembered
-from chat.storage import store
 from chat.storage.batches import Batcher
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.rows import COMMAND_SHARDS, Row, Rows, command_shard
@@ -18,8 +17,9 @@ from chat.storage.sealing import Cells
 from chat.storage.server_clock import ServerClock
 from chat.storage.session import Connection
 from chat.storage.store import (
-    ID_LIMIT,
+    FEW_IDS,
     IN_LIMIT,
+    MANY_IDS,
     REMEMBERED_SECONDS,
     Ids,
     LoadedThread,
@@ -29,11 +29,11 @@ from chat.storage.store import (
 )
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
 
-_SELECT_THREAD = f"""SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
+_SELECT_THREAD = """SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
     details_time, last_seq, position, write_time, active_at FROM thread_log
-    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT {ID_LIMIT + 1}"""
-_SELECT_COMMAND_IDS = f"""SELECT command_id FROM commands
-    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT {ID_LIMIT + 1}"""
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT ?"""
+_SELECT_COMMAND_IDS = """SELECT command_id FROM commands
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT ?"""
 _SELECT_COMMANDS = """SELECT command_id, kind, digest, position, outcome FROM commands
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard = ? AND command_id IN ?"""
 _SELECT_SEQS = """SELECT message_id, seq FROM thread_log
@@ -45,7 +45,7 @@ _SELECT_MARK = """SELECT seq FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id = ?"""
 _SELECT_IDS = f"""SELECT message_id FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND message_id > ?
-    LIMIT {ID_LIMIT}"""
+    LIMIT {MANY_IDS}"""
 _SELECT_READERS = """SELECT user_id, thread_id FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ?"""
 _CLAIM = """INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)
@@ -107,17 +107,18 @@ class CassandraStore:
     def forget_life(self, learner: Learner) -> None:
         self._keys.forget(learner)
 
-    async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
+    async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
         statement = self._reads[_SELECT_THREAD]
-        answers = await self._connection.execute_all((statement, _thread_values(key)) for key in keys)
+        answers = await self._connection.execute_all((statement, (*_thread_values(key), ids + 1)) for key in keys)
         opening = await self._opening(key.learner for key in keys)
-        return {key: _loaded(key, rows, opening[key.learner]) for key, rows in zip(keys, answers, strict=True)}
+        return {key: _loaded(key, rows, opening[key.learner], ids) for key, rows in zip(keys, answers, strict=True)}
 
-    async def load_commands(self, learners: Collection[LearnerId]) -> dict[LearnerId, Ids]:
+    async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:
         statement = self._reads[_SELECT_COMMAND_IDS]
-        answers = await self._connection.execute_all((statement, (*learner, _SHARDS)) for learner in learners)
+        answers = await self._connection.execute_all((statement, (*learner, _SHARDS, ids + 1)) for learner in learners)
         return {
-            learner: _ids(str(row.command_id) for row in rows) for learner, rows in zip(learners, answers, strict=True)
+            learner: Ids.found((str(row.command_id) for row in rows), ids)
+            for learner, rows in zip(learners, answers, strict=True)
         }
 
     async def find_commands(
@@ -267,11 +268,6 @@ def _uuids(ids: Iterable[str]) -> list[uuid.UUID]:
     return [uuid.UUID(one) for one in ids]
 
 
-def _ids(taken: Iterable[str]) -> Ids:
-    ids = frozenset(taken)
-    return Ids(ids, len(ids) <= store.ID_LIMIT)
-
-
 def _by_shard(command_ids: Iterable[str]) -> dict[int, list[str]]:
     shards: defaultdict[int, list[str]] = defaultdict(list)
     for command_id in command_ids:
@@ -284,8 +280,8 @@ def _chunks(ids: Collection[str]) -> list[list[str]]:
     return [listed[start : start + IN_LIMIT] for start in range(0, len(listed), IN_LIMIT)]
 
 
-def _loaded(key: ThreadKey, rows: Sequence[Any], cells: Cells) -> LoadedThread:
-    messages = _ids(str(row.message_id) for row in rows if row.message_id is not None)
+def _loaded(key: ThreadKey, rows: Sequence[Any], cells: Cells, ids: int) -> LoadedThread:
+    messages = Ids.found((str(row.message_id) for row in rows if row.message_id is not None), ids)
     if not rows or rows[0].position is None:
         return LoadedThread(None, messages)
     return LoadedThread(_thread(key, rows[0], cells), messages)

@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
-from chat.storage.store import Ids, LoadedThread, MarkKey, MessageKey
+from chat.storage.store import FEW_IDS, Ids, LoadedThread, MarkKey, MessageKey
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
 
 T = TypeVar("T")
@@ -64,16 +64,15 @@ class MemoryStore:
     def forget_life(self, learner: Learner) -> None:
         """Nothing: lives are looked up every time."""
 
-    async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
-        return {key: LoadedThread(self.threads.value(key), self._message_ids(key)) for key in keys}
+    async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
+        return {key: LoadedThread(self.threads.value(key), Ids.found(self._named(key), ids)) for key in keys}
 
-    def _message_ids(self, key: ThreadKey) -> Ids:
-        return Ids(frozenset(message_id for thread, message_id in self.seqs if thread == key), complete=True)
+    def _named(self, key: ThreadKey) -> list[str]:
+        return [message_id for thread, message_id in self.seqs if thread == key]
 
-    async def load_commands(self, learners: Collection[LearnerId]) -> dict[LearnerId, Ids]:
+    async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:
         return {
-            learner: Ids(frozenset(one for owner, one in self.commands if owner == learner), complete=True)
-            for learner in learners
+            learner: Ids.found((one for owner, one in self.commands if owner == learner), ids) for learner in learners
         }
 
     async def find_commands(
@@ -121,12 +120,12 @@ class MemoryStore:
 
     async def event_keys(self, key: ThreadKey) -> AsyncIterator[EventKeys]:
         yield EventKeys([], [user for thread, user in self.marks if thread == key])
-        yield EventKeys([message_id for thread, message_id in self.seqs if thread == key], [])
+        yield EventKeys(self._named(key), [])
 
     async def purge(self, key: ThreadKey, thread: Thread, users: Sequence[str]) -> None:
         for user in users:
             self.marks.delete((key, user), thread.write_time)
         for seq in range(1, thread.last_seq + 1):
             self.messages.delete((key, seq), thread.write_time)
-        for message_id in self._message_ids(key).taken:
+        for message_id in self._named(key):
             self.seqs.delete((key, message_id), thread.write_time)

@@ -4,15 +4,20 @@
 process's memory, and one test suite is run against both.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol, Self
 
 from chat.domain.model import Learner, LearnerId, Life, Message, Thread, ThreadKey
 from chat.domain.verdict import Remembered
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
 
-ID_LIMIT = 2_000
-"""Ids of a thread or learner that are read into memory on first touch; where there are more, each is looked up."""
+FEW_IDS = 64
+"""Ids of a thread or learner that are read into memory on first touch, so that it costs the same whatever lies there;
+where there are more, each is looked up."""
+
+MANY_IDS = 2_000
+"""Ids that are read where many were looked up; where there are more, each is looked up for good."""
 
 REMEMBERED_SECONDS = 30 * 86_400
 """How long a command that makes nothing new is remembered."""
@@ -37,9 +42,15 @@ class Ids(NamedTuple):
     taken: frozenset[str]
     complete: bool
 
+    @classmethod
+    def found(cls, taken: Iterable[str], most: int) -> Self:
+        """Of what came when `most` and one more were asked for."""
+        ids = frozenset(islice(taken, most + 1))
+        return cls(ids, len(ids) <= most)
+
 
 class LoadedThread(NamedTuple):
-    """A thread as it is stored: None where there is none; `messages` are its message ids."""
+    """A thread as it is stored: None where there is none; `messages` are message ids of it."""
 
     thread: Thread | None
     messages: Ids
@@ -58,12 +69,12 @@ class Store(Protocol):
         """For who knows that a learner's life has changed: it is looked up anew."""
         ...
 
-    async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
-        """Each thread's state."""
+    async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
+        """Each thread's state, with so many of its message ids."""
         ...
 
-    async def load_commands(self, learners: Collection[LearnerId]) -> dict[LearnerId, Ids]:
-        """The command ids of each learner that are remembered."""
+    async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:
+        """So many of the command ids of each learner that are remembered."""
         ...
 
     async def find_commands(

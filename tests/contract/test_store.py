@@ -8,8 +8,6 @@ import pytest
 
 from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
-from chat.settings import Settings
-from chat.storage import store as store_module
 from chat.storage.store import Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
@@ -121,7 +119,7 @@ async def test_many_rows_travel_together(store: Store, keys: Keys) -> None:
     many = [_write(keys, number, range(1, 3), position=9) for number in range(1, 200)]
     one = _write(keys, 500, range(1, 200), position=9)
     await store.commit([*many, one])
-    loaded = await store.load_threads([write.key for write in (*many, one)])
+    loaded = await store.load_threads([write.key for write in (*many, one)], 200)
     assert [len(entry.messages.taken) for entry in loaded.values()] == [2] * 199 + [199]
 
 
@@ -134,14 +132,24 @@ async def test_large_messages_pass_cassandras_batch_limit(store: Store, keys: Ke
     assert (await store.load_threads([write.key]))[write.key].thread == write.thread
 
 
-async def test_more_ids_than_are_loaded_are_looked_up(
-    store: Store, where: Settings | None, keys: Keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where a thread has more ids than are read at once, none is called complete and each can be found."""
-    monkeypatch.setattr(store_module, "ID_LIMIT", 50)
+async def test_more_ids_than_are_loaded_are_looked_up(store: Store, keys: Keys) -> None:
+    """Where a thread has more ids than were asked for, they are not called complete, and each can be found."""
     write = _write(keys, 1, range(1, 121), position=9)
     await store.commit([write])
-    loaded = (await store.load_threads([write.key]))[write.key]
-    assert loaded.messages.complete == (where is None)
+    some, every = [(await store.load_threads([write.key], ids))[write.key] for ids in (119, 120)]
+    assert (some.messages.complete, every.messages.complete) == (False, True)
+    assert some.thread == every.thread == write.thread
     ids = [one.message.message_id for one in write.messages]
+    assert every.messages.taken == {*ids}
     assert len(await store.find_messages({write.key: ids})) == 120
+
+
+async def test_more_commands_than_are_loaded_are_not_called_complete(store: Store, keys: Keys) -> None:
+    """As with a thread's messages, over all of the partitions that a learner's commands lie in."""
+    learner = LearnerId("tenant-1", f"learner-{keys.first}", 1)
+    remembered = Remembered(2, b"d" * 16, 77)
+    ids = [uid(3, keys.first + number) for number in range(30)]
+    await store.write_messages([], [CommandWrite(learner, one, remembered, NOW * 1000, NOW) for one in ids])
+    some, every = [(await store.load_commands([learner], most))[learner] for most in (29, 30)]
+    assert (some.complete, every.complete) == (False, True)
+    assert every.taken == {*ids}

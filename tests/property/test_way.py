@@ -4,16 +4,18 @@ from collections import defaultdict
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import schemas
 from chat.domain.model import LearnerId, Status
+from streams import memory
 from streams.publish import Outgoing
 from tests.drawn import COMMANDS, PEOPLE, Drawn, begun, send
 from tests.dying import dying
 from tests.records import Log
-from tests.way import World
+from tests.way import NarrowStore, World
 
 LOGS = st.lists(COMMANDS, min_size=8, max_size=40)
 MINGLED = st.lists(
@@ -184,6 +186,26 @@ def test_chunks_change_nothing(commands: Drawn, size: int, other: int) -> None:
     assert _compacted(one) == _compacted(two)
     for place, records in _said(one).items():
         assert _spoken(records) == _spoken(_said(two)[place])
+
+
+@settings(max_examples=100, deadline=None)
+@given(MINGLED, st.integers(1, 10), st.integers(0, 3), st.integers(1, 4), st.integers(0, 4), st.integers(1, 20_000))
+def test_what_is_remembered_changes_nothing(  # noqa: PLR0917 - each is one way to know less
+    commands: Drawn, size: int, few: int, worth: int, most: int, share: int
+) -> None:
+    """However few ids a worker reads or keeps, and however often it forgets, a log leads to the same."""
+    log = _log(commands)
+    whole, narrow = World(), World(store=NarrowStore(few), share=share)
+    whole.run(log.records, size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "WORTH_READING", worth)
+        patch.setattr(memory, "MOST_IDS", most)
+        narrow.run(log.records, size)
+        narrow.run(log.records, size)
+    whole.run(log.records, size)
+    assert _state(narrow) == _state(whole)
+    assert _refused(narrow) == _refused(whole)
+    assert _said(narrow) == _said(whole)
 
 
 def _spoken(records: list[Outgoing]) -> list[Outgoing]:

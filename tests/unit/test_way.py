@@ -3,8 +3,9 @@
 import pytest
 
 from chat.domain.events import event_id
+from streams.memory import WORTH_READING
 from tests.records import PARTITIONS, Log, token, uid
-from tests.way import World
+from tests.way import NarrowStore, World
 
 THREAD = uid(1, 1)
 
@@ -221,3 +222,18 @@ def test_a_refusal_never_repeats_input() -> None:
     details = [one.fields["detail"] for one in _run(log).refusals()]
     assert len(details) == 2
     assert not any("SECRET-WORD" in detail for detail in details)
+
+
+def test_a_long_thread_costs_its_first_touch_no_more_than_a_short_one() -> None:
+    """A new owner reads few ids, asks for each command's until that is worth reading all of them, and then no more."""
+    log, store = Log(), NarrowStore(64)
+    log.send("CreateThread", command_id=uid(3, 0), thread_id=uid(1, 1), title="t")
+    for number in range(1, 200):
+        ids = {"command_id": uid(3, number), "message_id": uid(2, number), "thread_id": uid(1, 1)}
+        log.send("PostMessage", **ids, content="m")
+    world = World(store=store)
+    world.run(log.records[:150])
+    assert store.asked == []
+    world.run(log.records[150:], 1)
+    assert store.asked == [uid(kind, number) for number in range(150, 150 + WORTH_READING) for kind in (3, 2)]
+    assert [one.fields["data"]["seq"] for one in world.events()[1:]] == list(range(1, 200))

@@ -7,7 +7,7 @@ import pytest
 from chat.domain.model import FIRST_LIFE, Learner, Life, ThreadKey
 from chat.domain.position import position
 from chat.storage.memory import MemoryStore
-from chat.storage.store import LoadedThread
+from chat.storage.store import FEW_IDS, LoadedThread
 from tests.records import Log, token, uid
 from tests.way import World
 
@@ -18,9 +18,9 @@ ERASED = Life(1, alive=False)
 class StrictStore(MemoryStore):
     """Bears no question about the threads of somebody who was erased."""
 
-    async def load_threads(self, keys: Collection[ThreadKey]) -> dict[ThreadKey, LoadedThread]:
+    async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
         assert all(self.lives.get(key.learner.learner, FIRST_LIFE).is_of(key.learner) for key in keys)
-        return await super().load_threads(keys)
+        return await super().load_threads(keys, ids)
 
 
 def conversation(log: Log, number: int = 1, **fields: object) -> None:
