@@ -22,7 +22,7 @@ SOAK_COMMANDS = int(os.environ.get("SOAK_COMMANDS", "1000000"))
 SOAK_FIGURES = Path(os.environ.get("SOAK_FIGURES", ".cache/soak.json"))
 SHORT_FAULTS = 10
 ROUND_FAULTS = len(FAULTS)
-ROUND_COMMANDS = min(60_000, SOAK_COMMANDS)
+ROUND_COMMANDS = min(100_000, SOAK_COMMANDS)
 """Of one house: so many the oracle can hold at once."""
 
 
