@@ -37,6 +37,11 @@ TRANSIENT = frozenset(
         "_MSG_TIMED_OUT",
         "_WAIT_COORD",
         "_NOENT",  # librdkafka's word for partitions that have no leader just now
+        # What it says where the metadata that it has just been given lacks a topic, as that of a broker that has begun
+        # anew may. That a topic is not there is for `chat.topics.check` to say.
+        "_UNKNOWN_TOPIC",
+        "_UNKNOWN_PARTITION",
+        "UNKNOWN_TOPIC_OR_PART",
         "REQUEST_TIMED_OUT",
         "LEADER_NOT_AVAILABLE",
         "NOT_LEADER_FOR_PARTITION",

@@ -75,7 +75,7 @@ class Judge:
             facts.recall(one, verdict)
         elif isinstance(verdict, Applied):
             work.apply(one, verdict)
-            _learn(one, verdict, memory, facts)
+            self._learn(one, verdict, memory, facts)
         else:
             work.settled[type(one.command).__name__] += 1
 
@@ -83,15 +83,15 @@ class Judge:
         """A keyed hash of all that a producer said, so that nobody reads a body out of what is remembered."""
         return hashlib.blake2b(repr(body(command)).encode(), key=self.digest_key, digest_size=16).digest()
 
-
-def _learn(one: Admitted, applied: Applied, memory: Memory, facts: Facts) -> None:
-    key, command = one.thread, one.command
-    held = memory.thread(key)
-    held.thread = applied.thread
-    memory[key.learner].commands.add(command.command_id)
-    facts.remembered[key.learner, command.command_id] = applied.remembered
-    if applied.mark is not None:
-        facts.marks[key, one.caller.user_id] = applied.mark
-    if applied.message is not None:
-        held.messages.add(applied.message.message_id)
-        facts.learn(key, applied.message)
+    def _learn(self, one: Admitted, applied: Applied, memory: Memory, facts: Facts) -> None:
+        key, command = one.thread, one.command
+        held = memory.thread(key)
+        held.thread = applied.thread
+        memory[key.learner].commands.add(command.command_id)
+        facts.remembered[key.learner, command.command_id] = applied.remembered
+        if applied.mark is not None:
+            facts.marks[key, one.caller.user_id] = applied.mark
+        if applied.message is not None:
+            held.messages.add(applied.message.message_id)
+            memory.recent.note(key, applied.message, self.limits.retention(key.learner.tenant_id))
+            facts.learn(key, applied.message)

@@ -47,7 +47,7 @@ class Facts:
             self.marks[mine] = max(self.marks.get(mine, 0), mark)
 
     def learn(self, key: ThreadKey, message: Message) -> None:
-        """Notes what a command of the chunk made of a message."""
+        """Notes what a command of the chunk, or one shortly before it, made of a message."""
         self.seqs[key][message.message_id] = message.seq
         self.messages[key, message.message_id] = message
 
@@ -130,10 +130,13 @@ async def _find_messages(store: Store, memory: Memory, admitted: Sequence[Admitt
     wanted: defaultdict[ThreadKey, set[str]] = defaultdict(set)
     for one in admitted:
         held = memory.thread(one.thread).messages
-        wanted[one.thread].update(message_id for message_id in _named(one.command) if held.may_hold(message_id))
-    questions = {key: ids for key, ids in wanted.items() if ids}
-    if questions:
-        for (key, message_id), seq in (await store.find_messages(questions)).items():
+        for message_id in _named(one.command):
+            if (recent := memory.recent.find(one.thread, message_id)) is not None:
+                facts.learn(one.thread, recent)
+            elif held.may_hold(message_id):
+                wanted[one.thread].add(message_id)
+    if wanted:
+        for (key, message_id), seq in (await store.find_messages(wanted)).items():
             facts.seqs[key][message_id] = seq
         await _read_targets(store, admitted, facts)
 
@@ -152,6 +155,7 @@ async def _read_targets(store: Store, admitted: Sequence[Admitted], facts: Facts
         (one.thread, seq): one.command.message_id
         for one in admitted
         if isinstance(one.command, EditMessage | DeleteMessage)
+        and (one.thread, one.command.message_id) not in facts.messages
         and (seq := facts.seqs[one.thread].get(one.command.message_id))
     }
     for (key, seq), message in (await store.read_messages(places)).items() if places else ():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from streams.chunk import Chunk
 from streams.lane import Acknowledge, Lane
 from streams.memory import MEMORY_BYTES, Memory
+from streams.recent import RECENT_BYTES
 from streams.way import Way
 
 LANES = 2
@@ -37,7 +38,7 @@ class Lanes:
 
     def _numbered(self, number: int) -> Lane:
         if number not in self._lanes:
-            self._lanes[number] = Lane(self._way, Memory(MEMORY_BYTES // LANES), self._fail)
+            self._lanes[number] = Lane(self._way, Memory(MEMORY_BYTES // LANES, RECENT_BYTES // LANES), self._fail)
         return self._lanes[number]
 
     async def stop(self) -> None:

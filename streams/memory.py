@@ -13,8 +13,9 @@ from collections.abc import Iterable
 
 from chat.domain.model import LearnerId, Thread, ThreadKey
 from chat.storage.store import Ids, LoadedThread
+from streams.recent import RECENT_BYTES, Recent
 
-MEMORY_BYTES = 64 * 2**20
+MEMORY_BYTES = 48 * 2**20
 """What a process may hold of learners, as `LearnerMemory.weight` counts it."""
 
 MOST_IDS = 50_000
@@ -115,10 +116,11 @@ class LearnerMemory:
 
 
 class Memory:
-    """The learners of one lane, `share` bytes at most."""
+    """The learners of one lane, `share` bytes at most, and what it wrote a moment ago."""
 
-    def __init__(self, share: int = MEMORY_BYTES) -> None:
+    def __init__(self, share: int = MEMORY_BYTES, recent: int = RECENT_BYTES) -> None:
         self._share = share
+        self.recent = Recent(recent)
         self._learners: OrderedDict[LearnerId, LearnerMemory] = OrderedDict()
         self._total = 0
 
@@ -147,6 +149,10 @@ class Memory:
 
     def forget(self, learner: LearnerId) -> None:
         """Lets go of a life that is over, or of which nothing may be known yet. Never while a chunk is judged."""
+        self._drop(learner)
+        self.recent.forget(learner)
+
+    def _drop(self, learner: LearnerId) -> None:
         held = self._learners.pop(learner, None)
         self._total -= held.weighed if held else 0
 
@@ -160,4 +166,4 @@ class Memory:
                 self._learners.move_to_end(learner)
                 self._total += self._learners[learner].weigh(ids)
         while self._total > self._share:
-            self.forget(next(iter(self._learners)))
+            self._drop(next(iter(self._learners)))

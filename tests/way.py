@@ -22,6 +22,7 @@ from streams.lease import Lease
 from streams.memory import MEMORY_BYTES, Memory
 from streams.opening import Find, Opening
 from streams.publish import Outgoing
+from streams.recent import RECENT_BYTES
 from streams.waiting import Waiting
 from tests.memory_lives import MemoryLives
 from tests.records import PARTITIONS, SEAL, SUBJECTS, Sent, verifier
@@ -93,6 +94,7 @@ class World:
     find_schemas: FindSchemas | None = None
     registry_since: int = 0
     share: int = MEMORY_BYTES
+    recent: int = RECENT_BYTES
     requests: MemoryRequests = field(default_factory=lambda: MemoryRequests(SUBJECTS))
     lives: MemoryLives = field(init=False)
 
@@ -106,7 +108,7 @@ class World:
     async def go(self, records: Sequence[Sent], chunk_size: int = 250) -> None:
         way = self._way()
         for partition in range(PARTITIONS):
-            memory = Memory(self.share)
+            memory = Memory(self.share, self.recent)
             mine = [one for one in records if one.partition == partition]
             for start in range(0, len(mine), chunk_size):
                 await way.go(memory, mine[start : start + chunk_size])

@@ -25,6 +25,8 @@ MINGLED = st.lists(
 )
 """The same, everybody's as often."""
 
+SHARES = st.one_of(st.integers(1, 20_000), st.just(2**20))
+
 
 def _log(commands: Drawn) -> Log:
     log = begun()
@@ -189,13 +191,14 @@ def test_chunks_change_nothing(commands: Drawn, size: int, other: int) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(MINGLED, st.integers(1, 10), st.integers(0, 3), st.integers(1, 4), st.integers(0, 4), st.integers(1, 20_000))
+@given(MINGLED, st.integers(1, 10), st.integers(0, 3), st.integers(1, 4), st.integers(0, 4), SHARES, SHARES)
 def test_what_is_remembered_changes_nothing(  # noqa: PLR0917 - each is one way to know less
-    commands: Drawn, size: int, few: int, worth: int, most: int, share: int
+    commands: Drawn, size: int, few: int, worth: int, most: int, share: int, recent: int
 ) -> None:
-    """However few ids a worker reads or keeps, and however often it forgets, a log leads to the same."""
+    """However few ids and messages a worker reads or keeps, and however often it forgets, a log leads to the same."""
     log = _log(commands)
-    whole, narrow = World(), World(store=NarrowStore(few), share=share)
+    whole = World(recent=0)
+    narrow = World(store=NarrowStore(few), share=share, recent=recent)
     whole.run(log.records, size)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "WORTH_READING", worth)

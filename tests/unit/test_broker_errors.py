@@ -41,3 +41,11 @@ def test_an_identity_provider_that_is_away_passes() -> None:
 def test_a_wrong_password_is_for_good() -> None:
     """As the broker says it."""
     assert isinstance(typed(KafkaError(KafkaError._AUTHENTICATION, "SASL authentication error")), BrokerRefused)
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART]
+)
+def test_a_topic_that_is_not_known_just_now_passes(code: int) -> None:
+    """A broker that has begun anew may not know it yet; that it is gone is found by who looks at the topics."""
+    assert isinstance(typed(KafkaError(code)), BrokerUnavailable)
