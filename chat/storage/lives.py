@@ -4,7 +4,7 @@ transactions only.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
@@ -12,10 +12,15 @@ from chat.domain.model import FIRST_LIFE, Life
 from chat.storage.session import Connection
 
 PAGE = 500
-"""Lives that are read together."""
+"""Lives in a page of all."""
 
-_READ = """SELECT generation, state, version, epoch, wrapped, since, ended FROM learner_keys WHERE subject = ?
-    LIMIT 1"""
+TOGETHER = 50
+"""Lives that are asked for in one question."""
+
+_READ = """SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys
+    WHERE subject = ? LIMIT 1"""
+_READ_MANY = """SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys
+    WHERE subject IN ? PER PARTITION LIMIT 1"""
 _BEGIN = """INSERT INTO learner_keys (subject, generation, state, version, epoch, wrapped, since, made_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"""
 _SET_KEY = """UPDATE learner_keys SET version = ?, epoch = ?, wrapped = ? WHERE subject = ? AND generation = ?
@@ -27,7 +32,7 @@ _END_UNBEGUN = """INSERT INTO learner_keys (subject, generation, state, since, m
 _FENCE = "UPDATE learner_keys SET ended = ? WHERE subject = ? AND generation = ? IF state = ? AND ended = null"
 _EVERY = """SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys
     PER PARTITION LIMIT 1"""
-_ALL = (_READ, _EVERY, _BEGIN, _SET_KEY, _END, _END_UNBEGUN, _FENCE)
+_ALL = (_READ, _READ_MANY, _EVERY, _BEGIN, _SET_KEY, _END, _END_UNBEGUN, _FENCE)
 
 
 class State(IntEnum):
@@ -75,16 +80,25 @@ class Lives:
         """Prepares every statement."""
         prepared = await asyncio.gather(*map(connection.prepare, _ALL))
         lives = dict(zip(_ALL, prepared, strict=True))
-        for cql in (_READ, _EVERY):
+        for cql in (_READ, _READ_MANY, _EVERY):
             lives[cql].is_idempotent = True
         lives[_EVERY].fetch_size = PAGE
         return cls(connection, lives)
 
     async def read(self, subjects: Collection[bytes]) -> list[KeptLife | None]:
         """The latest life of each, in their order; None where nothing is kept."""
-        statement = self._prepared[_READ]
-        answers = await self._connection.execute_all((statement, (subject,)) for subject in subjects)
-        return [_kept(rows[0]) if rows else None for rows in answers]
+        answers = await self._connection.execute_all(self._questions(list(dict.fromkeys(subjects))))
+        kept = {row.subject: _kept(row) for rows in answers for row in rows}
+        return [kept.get(subject) for subject in subjects]
+
+    def _questions(self, subjects: Sequence[bytes]) -> Iterator[tuple[Any, tuple[Any]]]:
+        """One question for many: a worker asks for hundreds at once, and a question costs it more than an answer.
+
+        One alone goes to a replica; a list goes to any node.
+        """
+        for start in range(0, len(subjects), TOGETHER):
+            some = subjects[start : start + TOGETHER]
+            yield (self._prepared[_READ_MANY], (some,)) if len(some) > 1 else (self._prepared[_READ], (some[0],))
 
     async def every(self) -> AsyncIterator[list[tuple[LifeKey, KeptLife]]]:
         """The latest life of every learner, page by page."""

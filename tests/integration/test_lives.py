@@ -1,0 +1,54 @@
+"""Lives of learners in a real Cassandra, read many at a time."""
+
+import random
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from chat.domain.model import FIRST_LIFE, Life
+from chat.servers.embedded import Addresses
+from chat.settings import Settings
+from chat.storage.lives import TOGETHER, KeptLife, LifeKey, Lives, WrappedKey
+from chat.storage.session import Connection
+from tests.keyspace import keyspace
+
+
+@pytest.fixture(scope="module")
+def migrated(servers: Addresses) -> Iterator[Settings]:
+    with keyspace(servers) as settings:
+        yield settings
+
+
+@pytest.fixture
+async def lives(migrated: Settings) -> AsyncIterator[Lives]:
+    connection = await Connection.open(migrated)
+    yield await Lives.open(connection)
+    await connection.close()
+
+
+async def _subject(lives: Lives, number: int) -> tuple[bytes, KeptLife | None]:
+    """One of whom nothing is kept, who writes, who was erased, or who came back, and what is to be read of them."""
+    subject, key = uuid.uuid4().bytes, WrappedKey(1, "epoch-1", str(number).encode())
+    if number % 4 == 0:
+        return subject, None
+    await lives.begin(subject, FIRST_LIFE, key)
+    if number % 4 == 1:
+        return subject, KeptLife(FIRST_LIFE, key)
+    await lives.end(subject, FIRST_LIFE.generation)
+    if number % 4 == 2:
+        await lives.fence(subject, FIRST_LIFE.generation, 77)
+        return subject, KeptLife(FIRST_LIFE._replace(alive=False), None, 77)
+    second = Life(FIRST_LIFE.generation + 1, alive=True, since=88)
+    await lives.begin(subject, second, None)
+    await lives.set_key(LifeKey(subject, second.generation), key, None)
+    return subject, KeptLife(second, key)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, TOGETHER, 2 * TOGETHER + 1])
+async def test_each_gets_the_latest_life_of_its_own(lives: Lives, count: int) -> None:
+    """However many are asked for, in their order, also who is asked for twice."""
+    kept = [await _subject(lives, number) for number in range(count)]
+    random.Random(count).shuffle(kept)
+    twice = [*kept, *kept[:1]]
+    assert await lives.read([subject for subject, _ in twice]) == [life for _, life in twice]
