@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Self
 
 from chat.settings import Settings
-from tests.oracle.topics import EVENTS, Reader
+from tests.oracle.source import TOPIC
+from tests.oracle.topics import REJECTIONS, Reader, Said
 from tests.wait import until
 
 RECENT = 10.0
@@ -18,10 +19,13 @@ LONGEST_RECOVERY = 60.0
 
 
 class Pulse:
-    """Hears the events as they come, each of which is an applied command, in a thread of its own."""
+    """Hears the outcomes of commands as they come, in a thread of its own.
+
+    Refusals too: where all learners of a partition were erased, nothing is ever applied there again.
+    """
 
     def __init__(self, house: Settings) -> None:
-        self._reader = Reader(house.kafka_bootstrap_servers[0], house.topic_partitions, [EVENTS])
+        self._reader = Reader(house.kafka_bootstrap_servers[0], house.topic_partitions)
         self._beats: defaultdict[int, list[float]] = defaultdict(list)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="pulse", daemon=True)
@@ -37,7 +41,7 @@ class Pulse:
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
-            for partition in {one.partition for one in self._reader.poll()}:
+            for partition in {one for one in map(_from, self._reader.poll()) if one is not None}:
                 self._beats[partition].append(time.monotonic())
 
     def at_work(self) -> set[int]:
@@ -50,7 +54,9 @@ class Pulse:
 
     def _first(self, partition: int, since: float) -> float:
         beats = self._beats[partition]
-        until(lambda: beats and beats[-1] > since, LONGEST_RECOVERY, f"a command being applied on {partition}")
+        until(
+            lambda: beats and beats[-1] > since, LONGEST_RECOVERY, f"an outcome of a command of partition {partition}"
+        )
         return next(one for one in beats if one > since)
 
     def longest_pause(self, began: float, ended: float) -> float:
@@ -59,3 +65,11 @@ class Pulse:
 
     def _gaps(self) -> Iterator[tuple[float, float]]:
         return pairwise(sorted(moment for beats in list(self._beats.values()) for moment in list(beats)))
+
+
+def _from(outcome: Said) -> int | None:
+    """The partition of the command; a refusal lies on the one of its learner. None where it was a privacy command."""
+    if outcome.topic != REJECTIONS:
+        return outcome.partition
+    fields = outcome.record.fields
+    return int(fields["partition"]) if fields["topic"] == TOPIC else None

@@ -61,8 +61,8 @@ def mixed(seed: int) -> Iterator[Fault]:
 
 
 class Cost(NamedTuple):
-    """Seconds: a fault's length, the longest time without any applied command from its beginning on, and from its end
-    until every partition at work before it had applied one.
+    """Seconds: a fault's length, the longest time without any command's outcome from its beginning on, and from its end
+    until every partition at work before it had one.
     """
 
     length: float
