@@ -55,7 +55,9 @@ def api_processes(folder: Path) -> Iterator[Start]:
         started.append(ApiProcess(settings, folder / f"api-{len(started) + 1}.log", source))
         return started[-1]
 
-    yield start
-    for one in started:
-        one.child.kill()
-        one.child.wait()
+    try:
+        yield start
+    finally:
+        for one in started:
+            one.child.kill()
+            one.child.wait()

@@ -56,8 +56,8 @@ class House:
         return dict(body) if status == 200 else {}
 
     def until_final(self, request_id: object, timeout: float = 60) -> dict[str, object]:
-        """The request once it has ended."""
-        until(lambda: self.shown(request_id).get("state") in FINAL, timeout, "the request's end")
+        """The request once it has ended, and the audit says so, which is noted behind it."""
+        until(lambda: _has_ended(self.shown(request_id)), timeout, "the request's end")
         return self.shown(request_id)
 
     def unfinished(self) -> int:
@@ -71,3 +71,7 @@ class House:
             return sum([len(await requests.unfinished(shard)) for shard in range(SHARDS)])
         finally:
             await connection.close()
+
+
+def _has_ended(shown: dict[str, Any]) -> bool:
+    return shown.get("state") in FINAL and shown["state"] in {line["action"] for line in shown["audit"]}
