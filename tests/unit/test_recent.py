@@ -79,6 +79,7 @@ async def test_words_go_also_where_nothing_comes_any_more(monkeypatch: pytest.Mo
     recent = _noted(1, 2, 3)
     await until_async(lambda: recent.find(_key(3), uid(2, 3)) is None)
     await until_async(lambda: len(recent) == 0)
+    assert all(recent.find(_key(number), uid(2, number)) is None for number in (1, 2, 3))
 
 
 def test_who_changes_a_message_at_once_asks_nothing_of_the_store() -> None:
