@@ -173,14 +173,19 @@ class _Turn:
         if workload.cold:
             yield cold._replace(workload=f"{workload.name}, first touch")
         warm = self._figures(Burst(workload, sizes.commands // share, self._round))
-        if self._round == 0 and self._contender.latency and workload.latency:
-            self._burst_at(workload, WARM_RATE, sizes.warm)
-        elif self._contender.latency and workload.latency:
-            rate = warm.values["rate"] / 2
-            half = self._burst_at(workload, rate, sizes.steady)
-            idle = self._burst_at(workload, IDLE_RATE, sizes.idle)
-            warm.values.update(_named("half", half) | _named("idle", idle))
+        if self._contender.latency and workload.latency:
+            warm.values.update(self._latency(workload, warm.values["rate"]))
         yield warm
+
+    def _latency(self, workload: Workload, rate: float) -> dict[str, float]:
+        """In the round that is not counted the servers are warmed instead, and nothing is measured."""
+        sizes = self._bench.sizes
+        if self._round == 0:
+            self._burst_at(workload, WARM_RATE, sizes.warm)
+            return {}
+        half = self._burst_at(workload, rate / 2, sizes.steady)
+        idle = self._burst_at(workload, IDLE_RATE, sizes.idle)
+        return _named("half", half) | _named("idle", idle)
 
     def _burst_at(self, workload: Workload, rate: float, seconds: float) -> Seen:
         return self.burst(Burst(workload, max(10, int(rate * seconds)), self._round, rate))

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import structlog
 
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
+from chat.storage.session import Connection
 from tests.clean_house import clean_house, drop_keyspace
+from tests.keyspace import keyspace
 from tests.servers import running_servers
 from tests.worker import ROOT, WorkerProcess
 
@@ -32,6 +34,21 @@ def servers() -> Iterator[Addresses]:
     """Kafka and Cassandra, started with the first test that needs them."""
     with running_servers() as addresses:
         yield addresses
+
+
+@pytest.fixture(scope="module")
+def migrated(servers: Addresses) -> Iterator[Settings]:
+    """A keyspace with all of our tables."""
+    with keyspace(servers) as settings:
+        yield settings
+
+
+@pytest.fixture
+async def connection(migrated: Settings) -> AsyncIterator[Connection]:
+    """To that keyspace."""
+    opened = await Connection.open(migrated)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,9 @@ PAGE = 500
 TOGETHER = 50
 """Lives that are asked for in one question."""
 
-_READ = """SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys
-    WHERE subject = ? LIMIT 1"""
-_READ_MANY = """SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys
-    WHERE subject IN ? PER PARTITION LIMIT 1"""
+_SELECT = "SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys"
+_READ = f"{_SELECT} WHERE subject = ? LIMIT 1"
+_READ_MANY = f"{_SELECT} WHERE subject IN ? PER PARTITION LIMIT 1"
 _BEGIN = """INSERT INTO learner_keys (subject, generation, state, version, epoch, wrapped, since, made_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"""
 _SET_KEY = """UPDATE learner_keys SET version = ?, epoch = ?, wrapped = ? WHERE subject = ? AND generation = ?
@@ -30,8 +29,7 @@ _END = """UPDATE learner_keys SET state = ?, version = null, epoch = null, wrapp
 _END_UNBEGUN = """INSERT INTO learner_keys (subject, generation, state, since, made_at, destroyed_at)
     VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS"""
 _FENCE = "UPDATE learner_keys SET ended = ? WHERE subject = ? AND generation = ? IF state = ? AND ended = null"
-_EVERY = """SELECT subject, generation, state, version, epoch, wrapped, since, ended FROM learner_keys
-    PER PARTITION LIMIT 1"""
+_EVERY = f"{_SELECT} PER PARTITION LIMIT 1"
 _ALL = (_READ, _READ_MANY, _EVERY, _BEGIN, _SET_KEY, _END, _END_UNBEGUN, _FENCE)
 
 

@@ -1,28 +1,20 @@
 """One suite for every `History`: what is read back from Cassandra is what is read back from memory."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from chat.domain.model import BUCKET, Message, ThreadKey
-from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage.history import History, Place
 from chat.storage.memory_reads import MemoryHistory
 from chat.storage.session import Connection
 from tests.api_client import key_of, message_at, shown_thread
 from tests.cassandra_history import CassandraHistory
-from tests.keyspace import keyspace
 from tests.records import NOW, uid
 
 Kept = MemoryHistory | CassandraHistory
-
-
-@pytest.fixture(scope="module")
-def migrated(servers: Addresses) -> Iterator[Settings]:
-    with keyspace(servers) as settings:
-        yield settings
 
 
 @pytest.fixture(params=["memory", "cassandra"])

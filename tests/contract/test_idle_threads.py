@@ -1,19 +1,16 @@
 """What is asked of Cassandra to find threads that hold nothing any more."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from chat.domain.model import LearnerId, ThreadKey
-from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage import idle_threads
 from chat.storage.idle_threads import IdleThreads, ListedThread, Slice
 from chat.storage.session import Connection
 from tests.api_client import key_of, message_at, shown_thread
 from tests.cassandra_history import CassandraHistory
-from tests.keyspace import keyspace
 from tests.records import NOW, uid
 
 LEARNERS = [LearnerId(f"tenant-{number % 3}", f"learner-{number}", 1) for number in range(60)]
@@ -21,22 +18,9 @@ THREADS = [ThreadKey(learner, uid(1, number)) for number, learner in enumerate([
 """A thread for each learner, and 40 more for one of them."""
 
 
-@pytest.fixture(scope="module")
-def settings(servers: Addresses) -> Iterator[Settings]:
-    with keyspace(servers) as settings:
-        yield settings
-
-
 @pytest.fixture
-async def connection(settings: Settings) -> AsyncIterator[Connection]:
-    connection = await Connection.open(settings)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def history(connection: Connection, settings: Settings) -> CassandraHistory:
-    return await CassandraHistory.of(connection, settings)
+async def history(connection: Connection, migrated: Settings) -> CassandraHistory:
+    return await CassandraHistory.of(connection, migrated)
 
 
 @pytest.mark.parametrize("total", [1, 7, 96])

@@ -1,7 +1,7 @@
 """One suite for memory and Cassandra: what is there of a learner who was erased, and of one who came back."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import pytest
@@ -9,7 +9,6 @@ import pytest
 from chat.domain.commands import CreateThread
 from chat.domain.model import FIRST_LIFE, Learner, Life, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
-from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage.cassandra_store import CassandraStore
 from chat.storage.history import History
@@ -21,7 +20,6 @@ from chat.storage.session import Connection
 from chat.storage.store import Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.api_client import message_at, shown_thread
-from tests.keyspace import keyspace
 from tests.records import NOW, uid
 
 
@@ -97,12 +95,6 @@ async def _write(store: Store, key: ThreadKey) -> None:
 
 def _message() -> Message:
     return message_at(1, content="Grüße 👋🏽")
-
-
-@pytest.fixture(scope="module")
-def migrated(servers: Addresses) -> Iterator[Settings]:
-    with keyspace(servers) as settings:
-        yield settings
 
 
 @pytest.fixture(params=["memory", "cassandra"])

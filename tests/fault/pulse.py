@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Self
 
 from chat.settings import Settings
-from tests.oracle.source import TOPIC
-from tests.oracle.topics import REJECTIONS, Reader, Said
+from tests.oracle import outcomes
+from tests.oracle.topics import Reader, Said
 from tests.wait import until
 
 RECENT = 10.0
@@ -41,7 +41,7 @@ class Pulse:
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
-            for partition in {one for one in map(_from, self._reader.poll()) if one is not None}:
+            for partition in set(map(_from, self._reader.poll())) - {outcomes.NOWHERE[0]}:
                 self._beats[partition].append(time.monotonic())
 
     def at_work(self) -> set[int]:
@@ -67,9 +67,7 @@ class Pulse:
         return pairwise(sorted(moment for beats in list(self._beats.values()) for moment in list(beats)))
 
 
-def _from(outcome: Said) -> int | None:
-    """The partition of the command; a refusal lies on the one of its learner. None where it was a privacy command."""
-    if outcome.topic != REJECTIONS:
-        return outcome.partition
-    fields = outcome.record.fields
-    return int(fields["partition"]) if fields["topic"] == TOPIC else None
+def _from(outcome: Said) -> int:
+    """The partition of the command; a refusal lies on the one of its learner."""
+    claimed = outcomes.claims(outcome)
+    return outcome.partition if claimed is None else claimed[0]

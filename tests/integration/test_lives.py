@@ -2,29 +2,17 @@
 
 import random
 import uuid
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from chat.domain.model import FIRST_LIFE, Life
-from chat.servers.embedded import Addresses
-from chat.settings import Settings
 from chat.storage.lives import TOGETHER, KeptLife, LifeKey, Lives, WrappedKey
 from chat.storage.session import Connection
-from tests.keyspace import keyspace
-
-
-@pytest.fixture(scope="module")
-def migrated(servers: Addresses) -> Iterator[Settings]:
-    with keyspace(servers) as settings:
-        yield settings
 
 
 @pytest.fixture
-async def lives(migrated: Settings) -> AsyncIterator[Lives]:
-    connection = await Connection.open(migrated)
-    yield await Lives.open(connection)
-    await connection.close()
+async def lives(connection: Connection) -> Lives:
+    return await Lives.open(connection)
 
 
 async def _subject(lives: Lives, number: int) -> tuple[bytes, KeptLife | None]:

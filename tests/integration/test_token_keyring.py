@@ -1,7 +1,7 @@
 """The ring of token keys in Cassandra, which workers share and the API begins with."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -22,16 +22,10 @@ ONE, TWO = parse(jwk_set([Signer.new('it\'s "one"; %s é', "RS256"), Signer.new(
 
 
 @pytest.fixture
-def house(servers: Addresses) -> Iterator[Settings]:
+def migrated(servers: Addresses) -> Iterator[Settings]:
+    """For each test its own: one of them drops a table."""
     with keyspace(servers) as settings:
         yield settings
-
-
-@pytest.fixture
-async def connection(house: Settings) -> AsyncIterator[Connection]:
-    opened = await Connection.open(house)
-    yield opened
-    await opened.close()
 
 
 async def test_what_is_kept_is_what_was_learnt(connection: Connection) -> None:
@@ -73,8 +67,10 @@ async def test_many_workers_learn_the_same(connection: Connection) -> None:
     assert sorted(one.jwk for one in (await ring.load()).keys) == sorted([ONE, TWO])
 
 
-async def test_a_table_that_may_not_be_written_is_an_error_that_stays(connection: Connection, house: Settings) -> None:
+async def test_a_table_that_may_not_be_written_is_an_error_that_stays(
+    connection: Connection, migrated: Settings
+) -> None:
     """Not one that a worker would wait for."""
-    await connection.run(f"DROP TABLE {house.cassandra_keyspace}.token_keys")
+    await connection.run(f"DROP TABLE {migrated.cassandra_keyspace}.token_keys")
     with pytest.raises(StorageRefused):
         await SharedKeyring(connection).load()

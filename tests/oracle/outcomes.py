@@ -15,6 +15,8 @@ from tests.oracle.watch import Sample
 KINDS = {EVENTS: "applied", REJECTIONS: "refused", DEAD_LETTER: "dead_letter"}
 LATE = "learner_erased"
 Place = tuple[int, int]
+NOWHERE = (-1, -1)
+"""Of a refusal that is of no command, but of a privacy command."""
 Found = Mapping[Place, Sequence[Said]]
 
 
@@ -27,7 +29,7 @@ def match(log: Iterable[Logged], said: Iterable[Said]) -> tuple[Found, list[Find
         if one.is_tombstone:
             continue
         place = by_number.get(one.header("correlation-id"))
-        if place is not None and _claims(one) in (None, place):
+        if place is not None and claims(one) in (None, place):
             found[place].append(one)
         else:
             aliens.append(Finding("alien", f"{one.name} is of no record"))
@@ -91,11 +93,11 @@ def check_commits(samples: Iterable[Sample], expected: Iterable[Expected], found
                     yield Finding("early_commit", f"{committed} was committed before {_name(one)} had an outcome")
 
 
-def _claims(said: Said) -> Place | None:
-    """The record that a refusal or dead letter says that it is of."""
+def claims(said: Said) -> Place | None:
+    """The record that a refusal or dead letter says that it is of; an event says nothing of it."""
     if said.topic == REJECTIONS:
         fields = said.record.fields
-        return (fields["partition"], fields["offset"]) if fields["topic"] == TOPIC else (-1, -1)
+        return (fields["partition"], fields["offset"]) if fields["topic"] == TOPIC else NOWHERE
     if said.topic == DEAD_LETTER:
         return int(said.header("x-source-partition")), int(said.header("x-source-offset"))
     return None
