@@ -14,6 +14,7 @@ from chat.settings import Settings
 from chat.topic_specs import Topic
 from streams.credentials import credentials
 from streams.lanes import Lanes
+from streams.lease import SESSION_SECONDS
 from streams.transport import ChunkTransport
 from streams.waiting import Waiting
 
@@ -106,8 +107,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "consumer_group_instance_id": settings.worker_id or None,
         # No offset is ever guessed: see ChunkConsumer.perform_seek.
         "consumer_auto_offset_reset": "none",
-        "broker_session_timeout": 10.0,
-        "broker_heartbeat_interval": 3.0,
+        "broker_session_timeout": SESSION_SECONDS,
+        "broker_heartbeat_interval": SESSION_SECONDS / 3,
         "broker_rebalance_timeout": 30.0,
         "broker_request_timeout": 40.0,
         # An idle worker would otherwise leave the group and never fetch again.

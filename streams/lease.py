@@ -10,7 +10,11 @@ from collections.abc import Awaitable, Callable
 from chat.clock import seconds
 from chat.errors import BrokerUnavailable
 
-FRESH_SECONDS = 4.0
+SESSION_SECONDS = 6.0
+"""How long the group waits for a silent worker, and so most of the time until a killed one's partitions are at work
+elsewhere. The least that a broker takes as installed (`group.min.session.timeout.ms`)."""
+
+FRESH_SECONDS = 0.4 * SESSION_SECONDS
 """How long an answer counts: less than half of the session timeout, so that what follows has time to be sent."""
 
 RENEW_SECONDS = FRESH_SECONDS / 2

@@ -14,7 +14,6 @@ from tests.worker import WorkerProcess
 
 MOST_WORKERS = 4
 JOINING_SECONDS = 60.0
-SESSION_SECONDS = 10.0
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 import signal
 
-from tests.fault.scene import SESSION_SECONDS, Scene
+from streams.lease import SESSION_SECONDS
+from tests.fault.scene import Scene
 
 
 def sleeping_worker(scene: Scene) -> None:
