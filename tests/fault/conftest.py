@@ -10,6 +10,12 @@ from tests.fault.linked_servers import LinkedServers, linked_servers
 from tests.oracle.run import OracleRun
 
 
+@pytest.fixture(autouse=True)
+def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers go at their own pace: coverage would halve it, and what is promised here is promised in seconds."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture(scope="session")
 def own_servers() -> Iterator[LinkedServers]:
     """A pair for all fault tests; whoever stops a server starts it again."""
