@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth bench-workers bench-footprint profile audit sbom lock clean
+.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth bench-stress bench-workers bench-footprint profile audit sbom lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ GROWTH_MINUTES ?= 60
 
 bench-growth: $(BENCH_STAMP) ## curves against threads, rows, depth, commands done, lag, partitions; within GROWTH_MINUTES
 	$(BENCH) -m bench.growth --minutes $(GROWTH_MINUTES)
+
+bench-stress: $(BENCH_STAMP) ## a backlog, three times what a worker can do, a loud learner, large commands, a million learners; 90 minutes
+	$(BENCH) -m bench.stress $(STRESS)
 
 bench-workers: $(BENCH_STAMP) ## one, two and four workers on a Cassandra that is 10 ms away; 5 minutes
 	$(BENCH) -m bench.workers

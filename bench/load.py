@@ -21,6 +21,7 @@ ISSUED = time.time()
 
 DAY = 86_400
 TICK = 0.005
+PIECE = 1_000
 SENT = "correlation-id"
 """The header that says when a command was sent, and which its event has too; where latency is measured."""
 
@@ -63,17 +64,43 @@ class Command(NamedTuple):
 def send(settings: Settings, burst: Burst) -> None:
     """Encodes all of a burst, sends it, and returns when the broker has it."""
     commands = [_command(settings, burst, one) for one in burst.intents()]
-    producer = Producer(
-        librdkafka(settings)
-        | {"partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 1}
-        | {"queue.buffering.max.messages": 1_000_000}
-    )
+    producer = _producer(settings)
     for due in paced(commands, burst.rate):
         sent = [(SENT, str(time.time_ns() // 1000))] if burst.rate else []
         for one in due:
             producer.produce(Topic.COMMANDS, one.value, one.key, headers=[*one.headers, *sent])
         producer.poll(0)
     producer.flush()
+
+
+def pour(settings: Settings, workload: Workload, commands: int, rate: float | None) -> float:
+    """Encodes each command when it is due, so that there may be any number of them; the seconds that it took.
+
+    Without a `rate` it waits for nobody but the broker, a thousand at a time.
+    """
+    producer, began, burst = _producer(settings), time.perf_counter(), Burst(workload, commands)
+    intents = burst.intents()
+    for due in paced(range(commands), rate) if rate else _pieces(commands):
+        for one in islice(intents, len(due)):
+            command = _command(settings, burst, one)
+            sent = (SENT, str(time.time_ns() // 1000))
+            producer.produce(Topic.COMMANDS, command.value, command.key, headers=[*command.headers, sent])
+        producer.poll(0) if rate else producer.flush()
+    producer.flush()
+    return time.perf_counter() - began
+
+
+def _pieces(commands: int) -> Iterator[range]:
+    for start in range(0, commands, PIECE):
+        yield range(start, min(commands, start + PIECE))
+
+
+def _producer(settings: Settings) -> Producer:
+    return Producer(
+        librdkafka(settings)
+        | {"partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 1}
+        | {"queue.buffering.max.messages": 1_000_000}
+    )
 
 
 def paced(everything: Sequence[Any], rate: float | None) -> Iterator[Sequence[Any]]:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +60,7 @@ def observe(events: int, rejections: int) -> Seen:
     An outcome's Kafka timestamp is its command's append time, from which its age is counted, unless it has the header
     that says when the command was sent. Raises `MeasurementError`.
     """
-    outcomes = [_next(_attending[0]) for _ in range(events + rejections)]
+    outcomes = [_next() for _ in range(events + rejections)]
     if (refused := sum(topic == Topic.REJECTIONS for topic, _, _ in outcomes)) != rejections:
         raise MeasurementError(f"{refused} commands were refused, {rejections} should have been")
     return seen([(sent, arrived) for _, sent, arrived in outcomes])
@@ -74,21 +74,22 @@ def arrivals(events: int) -> list[tuple[float, float]]:
     """
     found: dict[bytes, tuple[float, float]] = {}
     while len(found) < events:
-        message, arrived = _awaited(_attending[0])
+        message, arrived = awaited()
         if message.topic() != Topic.EVENTS:
             raise MeasurementError("a command was refused that should not be")
-        found.setdefault(message.key() or b"", (_sent(message), arrived))
+        found.setdefault(message.key() or b"", (sent_at(message), arrived))
     return list(found.values())
 
 
-def _next(consumer: Consumer) -> tuple[str, float, float]:
+def _next() -> tuple[str, float, float]:
     """The next outcome's topic, when its command was sent and when it arrived, in seconds."""
-    message, arrived = _awaited(consumer)
-    return str(message.topic()), _sent(message), arrived
+    message, arrived = awaited()
+    return str(message.topic()), sent_at(message), arrived
 
 
-def _awaited(consumer: Consumer) -> tuple[Message, float]:
-    message = consumer.poll(PATIENCE)
+def awaited() -> tuple[Message, float]:
+    """The next outcome that this process attends to, and when it arrived. Raises `MeasurementError`."""
+    message = _attending[0].poll(PATIENCE)
     arrived = time.time()
     if message is None:
         raise MeasurementError(f"no event for {PATIENCE:g} s")
@@ -96,7 +97,8 @@ def _awaited(consumer: Consumer) -> tuple[Message, float]:
     return message, arrived
 
 
-def _sent(message: Message) -> float:
+def sent_at(message: Message) -> float:
+    """When the command was sent of which this is the outcome; where it does not say so, when Kafka took it."""
     stamp = next((value for key, value in message.headers() or () if key == SENT), None)
     return message.timestamp()[1] / 1000 if stamp is None else int(stamp) / 1e6
 
@@ -113,7 +115,12 @@ def seen(times: Sequence[tuple[float, float]]) -> Seen:
     """From when each was sent and when it was answered, in seconds."""
     ages = sorted((arrived - sent) * 1000 for sent, arrived in times)
     first, last = min(sent for sent, _ in times), max(arrived for _, arrived in times)
-    return Seen(len(times) / (last - first), *(_quantile(ages, share) for share in (0.50, 0.99, 0.999)))
+    return Seen(len(times) / (last - first), *quantiles(ages))
+
+
+def quantiles(ordered: Sequence[float]) -> Iterator[float]:
+    """The median, 0.99 and 0.999."""
+    return (_quantile(ordered, share) for share in (0.50, 0.99, 0.999))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -65,20 +65,20 @@ class Figures(NamedTuple):
 
 
 class Bench:
-    """Plays contenders on running servers, with one process that sends and one that watches."""
+    """Plays contenders on running servers, with one process that sends (`load`) and one that watches (`eye`)."""
 
     def __init__(self, house: House, sizes: Sizes, logs: Path) -> None:
         self._house = house
         self._sizes = sizes
         self._logs = logs
-        self._load, self._eye = (ProcessPoolExecutor(1, get_context("spawn")) for _ in range(2))
+        self.load, self.eye = (ProcessPoolExecutor(1, get_context("spawn")) for _ in range(2))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._load.shutdown()
-        self._eye.shutdown()
+        self.load.shutdown()
+        self.eye.shutdown()
 
     def run(self, cast: Cast) -> Iterator[Figures]:
         """Every figure as it comes. First the last two play uncounted: the servers' compilers warm up."""
@@ -105,7 +105,7 @@ class Bench:
                 yield self._read(reader, settings, process, number)
 
     def _read(self, reader: Reader, settings: Settings, process: ServerProcess, number: int) -> Figures:
-        ask, pages = self._load.submit, self._sizes.pages
+        ask, pages = self.load.submit, self._sizes.pages
         ask(reading, reader, settings, Reading(pages // 5, number)).result()
         pid = ask(os.getpid).result() if reader.bare else process.pid
         before = usage(pid)
@@ -123,15 +123,15 @@ class Bench:
 
     def attend(self, settings: Settings) -> None:
         """Begins to look for what is said from now on."""
-        self._eye.submit(attend, settings, ends(settings)).result()
+        self.eye.submit(attend, settings, ends(settings)).result()
 
     def measure(self, settings: Settings, contender: Contender, process: ServerProcess, burst: Burst) -> Seen:
         """Sends a burst to one who is `watched`, and sees its events arrive.
 
         Raises `MeasurementError` or `ContenderError`.
         """
-        watching = self._eye.submit(observe, contender.events(burst), contender.rejections(burst))
-        sending = self._load.submit(contender.door.send, settings, burst)
+        watching = self.eye.submit(observe, contender.events(burst), contender.rejections(burst))
+        sending = self.load.submit(contender.door.send, settings, burst)
         try:
             sending.result()
             found = watching.result()
@@ -142,11 +142,11 @@ class Bench:
 
     def send(self, settings: Settings, burst: Burst) -> Future[None]:
         """Sends a burst to a Kafka that may have nobody who takes it."""
-        return self._load.submit(send, settings, burst)
+        return self.load.submit(send, settings, burst)
 
     def watch(self, events: int) -> Future[list[tuple[float, float]]]:
         """When so many different events' commands were sent, and when they were there; in seconds since 1970."""
-        return self._eye.submit(arrivals, events)
+        return self.eye.submit(arrivals, events)
 
     @property
     def sizes(self) -> Sizes:

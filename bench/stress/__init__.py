@@ -1,0 +1,1 @@
+"""Load of kinds that a worker does not like."""

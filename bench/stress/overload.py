@@ -1,0 +1,36 @@
+"""More commands than a worker can do, for minutes, and what becomes of those that have to wait."""
+
+from collections.abc import Iterator
+
+from bench.contenders import SERVICE
+from bench.load import Burst, pour
+from bench.stage import hall
+from bench.stress.finding import Finding
+from bench.stress.vitals import Vitals
+from bench.stress.witness import ALL, hear
+from bench.workload import Workload
+
+KNOWN = Workload("overload", 41, threads=5_000)
+MEASURED = 40_000
+"""Commands from which the rate is taken that a worker can keep up with."""
+
+
+def overload(times: float, seconds: int) -> Iterator[Finding]:
+    """So many times what a worker can do, for so long, and until nothing waits. Raises `MeasurementError`."""
+    with hall([KNOWN]) as where:
+        settings = where.house.enter(SERVICE.furnish)
+        with where.bench.watched(SERVICE, settings) as worker:
+            for burst in (Burst(KNOWN, KNOWN.threads, touch=True), Burst(KNOWN, MEASURED)):
+                rate = where.bench.measure(settings, SERVICE, worker, burst).rate
+            yield Finding("commands a second that it keeps up with", rate)
+            commands = int(rate * times * seconds)
+            with Vitals(settings, worker.pid) as vitals:
+                listening = where.bench.eye.submit(hear, commands)
+                took = where.bench.load.submit(pour, settings, KNOWN, commands, rate * times).result()
+                yield Finding("commands a second that were sent", commands / took)
+                yield Finding("for seconds", took)
+                yield Finding("commands that waited then", vitals.look().lag)
+                heard = listening.result()
+                yield Finding("seconds until the last was done", heard.seconds)
+                yield Finding("commands a second that were done", heard.ages[ALL].rate)
+                yield from vitals.findings()
