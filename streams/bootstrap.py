@@ -144,17 +144,18 @@ async def build(
 ) -> WorkerApp:
     """A Faust app that is ready to start."""
     app = make_app(settings, waiting)
+    commands = await command_way(settings, servers, waiting, app)
     ways: dict[str, Way] = {
-        topics.Topic.COMMANDS: await command_way(settings, servers, waiting, app),
+        topics.Topic.COMMANDS: commands,
         topics.Topic.PRIVACY_COMMANDS: await privacy_way(settings, servers, waiting, app, make_jobs),
     }
     if tracing.is_on():
         ways = {topic: TracedWay(way) for topic, way in ways.items()}
-    app.lanes = Lanes(WayOfTopic(ways), app.fail)
+    app.lanes = Lanes(WayOfTopic(ways), app.fail, commands.rows.forget_lives)
     return app
 
 
-async def command_way(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> Way:
+async def command_way(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> CommandWay:
     """How a chunk of commands goes."""
     keys = await waiting.until_served(lambda: LearnerKeys.open(servers.connection, settings, writes=True))
     rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, keys, settings.retention_seconds))

@@ -238,6 +238,7 @@ class ChunkConsumer(Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begins with a clean slate; reading starts after `perform_seek`."""
         ASSIGNED.set(len(assigned))
+        self.app.lanes.begin()
         _log.info("partitions_assigned", partitions=_named(assigned), generation=generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 

@@ -20,14 +20,20 @@ class Lanes:
     even ones, and use half of its lanes. A partition's number is what counts, for a learner's records are on the
     partition of that number in each topic.
 
-    `way` says how records go; `fail` is told of an error that nobody expected.
+    `way` says how records go; `fail` is told of an error that nobody expected; `forget` lets go of what the process
+    knows of learners' lives.
     """
 
-    def __init__(self, way: Way, fail: Callable[[BaseException], None]) -> None:
+    def __init__(self, way: Way, fail: Callable[[BaseException], None], forget: Callable[[], None]) -> None:
         self._way = way
         self._fail = fail
+        self._forget = forget
         self._lanes: dict[int, Lane] = {}
         self._numbers: dict[int, int] = {}
+
+    def begin(self) -> None:
+        """For a worker that has just been given partitions: their last owner may have passed the fences of erasures."""
+        self._forget()
 
     def put(self, chunk: Chunk, acknowledge: Acknowledge) -> None:
         """Hands a chunk to its partition's lane."""

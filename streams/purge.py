@@ -5,11 +5,11 @@ record is read again: tombstones may repeat, and a row that is gone stays gone.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
-from chat.domain.events import Event
-from chat.domain.model import Status, ThreadKey
-from chat.storage.store import Store
+from chat.domain.events import THREAD_DELETED, Event
+from chat.domain.model import ThreadKey
+from chat.storage.store import Gone, Store
 from chat.storage.writes import EventKeys
 from streams.emit import Emitter
 from streams.records import Deletion, Record
@@ -34,25 +34,32 @@ async def _tombstone(rows: Store, emitter: Emitter, deletion: Deletion) -> list[
 
 async def take_back_late(emitter: Emitter, work: Work) -> None:
     """Tombstones behind what was just said again of deleted threads, whose own tombstones may stand before it."""
-    await _take_back(emitter, work.late, {*work.repeated})
+    deleted = tuple(f"{_base(key)}/" for key in work.repeated)
+    await _take_back(emitter, [one for one in work.late if one[1].key.startswith(deleted)])
 
 
 async def take_back(rows: Store, emitter: Emitter, waiting: Waiting, work: Work) -> None:
-    """Tombstones for what was just said of threads that a successor had deleted before it was said."""
-    threads = {*work.threads, *work.repeated}
-    loaded = await waiting.until_served(lambda: rows.load_threads(threads))
-    gone = {key for key, one in loaded.items() if one.thread and one.thread.status is Status.DELETED}
-    await _take_back(emitter, work.events, gone)
+    """Tombstones for what was just said of threads and lives that a successor had ended before it was said."""
+    gone = await waiting.until_served(lambda: rows.gone({*work.threads, *work.repeated}))
+    await _take_back(emitter, list(_said_of(gone, work.events)))
 
 
-async def _take_back(emitter: Emitter, said: Iterable[tuple[Record, Event]], gone: Collection[ThreadKey]) -> None:
-    bases = tuple(f"{_base(key)}/" for key in gone)
+def _said_of(gone: Gone, said: Sequence[tuple[Record, Event]]) -> Iterator[tuple[Record, Event]]:
+    """All that was said of who was erased; of a deleted thread all, but where the last word is that it was deleted."""
+    erased, deleted = (tuple(f"{_base(key)}/" for key in keys) for keys in (gone.erased, gone.deleted))
+    ended = {event.key for _, event in said if event.type == THREAD_DELETED}
+    for record, event in said:
+        of = f"{event.key}/"
+        if of.startswith(erased) or (of.startswith(deleted) and event.key not in ended):
+            yield record, event
+
+
+async def _take_back(emitter: Emitter, said: Iterable[tuple[Record, Event]]) -> None:
     keys: defaultdict[int, list[str]] = defaultdict(list)
     time = 0
     for record, event in said:
-        if event.key.startswith(bases):
-            keys[record.partition].append(event.key)
-            time = max(time, record.timestamp)
+        keys[record.partition].append(event.key)
+        time = max(time, record.timestamp)
     for partition, those in keys.items():
         await emitter.tombstone(partition, those, time)
 

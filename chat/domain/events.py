@@ -12,18 +12,20 @@ from chat.domain.privacy import Kind, Request, State
 NAMESPACE = uuid.UUID("8d5b6a52-0c0b-5d5e-9f43-6f1f0c1b7a10")
 """Namespace of the event ids. Fixed for life: consumers drop repeats by the ids made with it."""
 
+THREAD_DELETED = "CHAT_THREAD_DELETED"
+
 FLAGGED = "flagged"
 """The header of an event whose content somebody should look at: readers find it without decoding a value."""
 
 EVENT_OF_COMMAND: Mapping[str, str] = {
     "CreateThread": "CHAT_THREAD_CREATED",
     "UpdateThread": "CHAT_THREAD_UPDATED",
-    "DeleteThread": "CHAT_THREAD_DELETED",
+    "DeleteThread": THREAD_DELETED,
     "PostMessage": "CHAT_MESSAGE_CREATED",
     "EditMessage": "CHAT_MESSAGE_UPDATED",
     "DeleteMessage": "CHAT_MESSAGE_DELETED",
     "MarkRead": "CHAT_THREAD_READ",
-    "ExpireThread": "CHAT_THREAD_DELETED",
+    "ExpireThread": THREAD_DELETED,
 }
 
 PRIVACY_EVENTS: Mapping[tuple[Kind, State], str] = {
@@ -92,7 +94,7 @@ def thread_updated(cause: Cause, thread: Thread) -> Event:
 def thread_deleted(cause: Cause, thread_id: str, deleted_by: str) -> Event:
     """CHAT_THREAD_DELETED."""
     data = {"thread_id": thread_id, "deleted_by": deleted_by}
-    return _event("CHAT_THREAD_DELETED", cause.key(thread_id), cause, data)
+    return _event(THREAD_DELETED, cause.key(thread_id), cause, data)
 
 
 def thread_read(cause: Cause, thread_id: str, user_id: str, seq: int) -> Event:

@@ -21,6 +21,7 @@ from chat.storage.store import (
     IN_LIMIT,
     MANY_IDS,
     REMEMBERED_SECONDS,
+    Gone,
     Ids,
     LoadedThread,
     MarkKey,
@@ -32,6 +33,8 @@ from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite
 _SELECT_THREAD = """SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
     details_time, last_seq, position, write_time, active_at FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT ?"""
+_SELECT_STATUS = """SELECT status FROM thread_log
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT 1"""
 _SELECT_COMMAND_IDS = """SELECT command_id FROM commands
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT ?"""
 _SELECT_COMMANDS = """SELECT command_id, kind, digest, position, outcome FROM commands
@@ -57,6 +60,7 @@ _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's datetimes are na
 _SHARDS = list(range(COMMAND_SHARDS))
 _READS = (
     _SELECT_THREAD,
+    _SELECT_STATUS,
     _SELECT_COMMAND_IDS,
     _SELECT_COMMANDS,
     _SELECT_SEQS,
@@ -107,11 +111,26 @@ class CassandraStore:
     def forget_life(self, learner: Learner) -> None:
         self._keys.forget(learner)
 
+    def forget_lives(self) -> None:
+        self._keys.forget_all()
+
     async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
         statement = self._reads[_SELECT_THREAD]
         answers = await self._connection.execute_all((statement, (*_thread_values(key), ids + 1)) for key in keys)
         opening = await self._opening(key.learner for key in keys)
         return {key: _loaded(key, rows, opening[key.learner], ids) for key, rows in zip(keys, answers, strict=True)}
+
+    async def gone(self, keys: Collection[ThreadKey]) -> Gone:
+        learners = {key.learner.learner for key in keys}
+        for learner in learners:
+            self.forget_life(learner)
+        lives = await self.load_lives(learners)
+        living = [key for key in keys if lives[key.learner.learner].is_of(key.learner)]
+        statement = self._reads[_SELECT_STATUS]
+        answers = await self._connection.execute_all((statement, _thread_values(key)) for key in living)
+        statuses = {key: rows[0].status for key, rows in zip(living, answers, strict=True) if rows}
+        deleted = {key for key, status in statuses.items() if status == Status.DELETED.value}
+        return Gone(deleted, {*keys} - {*living})
 
     async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:
         statement = self._reads[_SELECT_COMMAND_IDS]

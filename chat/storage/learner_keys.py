@@ -6,12 +6,12 @@ epoch begins later, and finds the key. One that is not is wrapped anew here.
 """
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+from chat.clock import seconds
 from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life
 from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.envelope import DataKey, bound, new_key
@@ -28,12 +28,15 @@ from chat.storage.session import Connection
 KEPT_SECONDS = 60.0
 """After a key's destruction no process uses it for longer."""
 
+SWEEPS = 12
+"""How often in that time a process looks which keys it may not use any more; one timer serves all of them."""
+
 MAX_KEPT = 16_384
 """Learners whose life is kept in memory, some 2.5 KB each."""
 
 
 class Held(NamedTuple):
-    """A learner's latest life and its cells, good until `until` (monotonic seconds)."""
+    """A learner's latest life and its cells, good until `until` (see `chat.clock`)."""
 
     life: Life
     cells: Cells
@@ -110,6 +113,7 @@ class LearnerKeys:
         self._writes = writes
         self._held: OrderedDict[Learner, Held] = OrderedDict()
         self._loading: dict[Learner, asyncio.Task[dict[Learner, Held]]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, connection: Connection, settings: Settings, *, writes: bool) -> Self:
@@ -127,7 +131,7 @@ class LearnerKeys:
     def at_hand(self, learner: Learner) -> Held | None:
         """One's latest life, where nobody has to be asked for it."""
         held = self._held.get(learner)
-        if held is None or held.until < time.monotonic():
+        if held is None or held.until < seconds():
             return None
         self._held.move_to_end(learner)
         return held
@@ -162,6 +166,11 @@ class LearnerKeys:
         self._held.pop(learner, None)
         self._loading.pop(learner, None)
 
+    def forget_all(self) -> None:
+        """For who may have missed changes of lives: all of them, as `forget` does."""
+        self._held.clear()
+        self._loading.clear()
+
     async def _look_up(self, learners: Collection[Learner]) -> dict[Learner, Held]:
         mine = [one for one in learners if one not in self._loading]
         if mine:
@@ -186,7 +195,7 @@ class LearnerKeys:
         return found
 
     async def _load_all(self, learners: Collection[Learner]) -> dict[Learner, Held]:
-        until = time.monotonic() + KEPT_SECONDS
+        until = seconds() + KEPT_SECONDS
         kept = dict(zip(learners, await self._read(learners), strict=True))
         if self._writes:
             await self._confirm(kept)
@@ -219,12 +228,20 @@ class LearnerKeys:
         self._held.move_to_end(learner)
         while len(self._held) > MAX_KEPT:
             self._held.popitem(last=False)
-        asyncio.get_running_loop().call_later(KEPT_SECONDS, self._drop, learner, held)
+        if self._sweeping is None:
+            self._sweep_later()
 
-    def _drop(self, learner: Learner, held: Held) -> None:
+    def _sweep_later(self) -> None:
+        self._sweeping = asyncio.get_running_loop().call_later(KEPT_SECONDS / SWEEPS, self._sweep)
+
+    def _sweep(self) -> None:
         """A key that nobody asks for again does not stay in memory either."""
-        if self._held.get(learner) is held:
+        now = seconds()
+        for learner in [learner for learner, held in self._held.items() if held.until < now]:
             del self._held[learner]
+        self._sweeping = None
+        if self._held:
+            self._sweep_later()
 
     async def _begin(self, learner: Learner, life: Life, epoch: str) -> None:
         """Makes a key; whoever was faster, their key counts."""

@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
-from chat.storage.store import FEW_IDS, Ids, LoadedThread, MarkKey, MessageKey
+from chat.storage.store import FEW_IDS, Gone, Ids, LoadedThread, MarkKey, MessageKey
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
 
 T = TypeVar("T")
@@ -64,8 +64,20 @@ class MemoryStore:
     def forget_life(self, learner: Learner) -> None:
         """Nothing: lives are looked up every time."""
 
+    def forget_lives(self) -> None:
+        """Nothing, as above."""
+
     async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
         return {key: LoadedThread(self.threads.value(key), Ids.found(self._named(key), ids)) for key in keys}
+
+    async def gone(self, keys: Collection[ThreadKey]) -> Gone:
+        lives = await self.load_lives({key.learner.learner for key in keys})
+        erased = {key for key in keys if not lives[key.learner.learner].is_of(key.learner)}
+        return Gone({key for key in {*keys} - erased if self._is_deleted(key)}, erased)
+
+    def _is_deleted(self, key: ThreadKey) -> bool:
+        thread = self.threads.value(key)
+        return thread is not None and thread.status is Status.DELETED
 
     def _named(self, key: ThreadKey) -> list[str]:
         return [message_id for thread, message_id in self.seqs if thread == key]

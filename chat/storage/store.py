@@ -56,6 +56,13 @@ class LoadedThread(NamedTuple):
     messages: Ids
 
 
+class Gone(NamedTuple):
+    """Threads that were `deleted`, and those of lives that are over, `erased`."""
+
+    deleted: set[ThreadKey]
+    erased: set[ThreadKey]
+
+
 class Store(Protocol):
     """Every method raises `StorageUnavailable` when the store does not answer, and may then be called again; so it may
     after `KeyStoreUnavailable`, where a key is not at hand.
@@ -69,8 +76,16 @@ class Store(Protocol):
         """For who knows that a learner's life has changed: it is looked up anew."""
         ...
 
+    def forget_lives(self) -> None:
+        """For who may have missed that lives changed: all of them are looked up anew."""
+        ...
+
     async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
         """Each thread's state, with so many of its message ids."""
+        ...
+
+    async def gone(self, keys: Collection[ThreadKey]) -> Gone:
+        """Those of which no word may stand anywhere, as of now."""
         ...
 
     async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:

@@ -36,8 +36,8 @@ class Kept(Protocol):
         """A thread with one message."""
         ...
 
-    async def end(self, learner: Learner, generation: int) -> None:
-        """Ends a life, as an erasure does."""
+    async def end(self, learner: Learner, generation: int, *, noticed: bool = True) -> None:
+        """Ends a life, as an erasure does; whoever had looked it up has `noticed` it."""
         ...
 
     async def enrol(self, learner: Learner, life: Life) -> None:
@@ -54,7 +54,7 @@ class InMemory:
         await self.history.put_thread(key, shown_thread(int(key.thread_id[-12:], 16), 1))
         await self.history.put_message(key, message_at(1))
 
-    async def end(self, learner: Learner, generation: int) -> None:
+    async def end(self, learner: Learner, generation: int, *, noticed: bool = True) -> None:  # noqa: ARG002 - nothing is kept
         self.store.lives[learner] = self.history.lives[learner] = Life(generation, alive=False)
 
     async def enrol(self, learner: Learner, life: Life) -> None:
@@ -69,9 +69,10 @@ class InCassandra:
     async def write(self, key: ThreadKey) -> None:
         await _write(self.store, key)
 
-    async def end(self, learner: Learner, generation: int) -> None:
+    async def end(self, learner: Learner, generation: int, *, noticed: bool = True) -> None:
         await self._tools.lives.end(self._tools.subjects.of(learner), generation)
-        self._forget(learner)
+        if noticed:
+            self._forget(learner)
 
     async def enrol(self, learner: Learner, life: Life) -> None:
         assert await self._tools.lives.begin(self._tools.subjects.of(learner), life, None)
@@ -170,6 +171,20 @@ async def test_of_an_erased_learner_nothing_is_there(kept: Kept, learner: Learne
     assert await history.threads(key.learner, 9) == []
     assert await history.messages(key, 1, 9) == []
     assert await history.message(key, uid(2, 1)) is None
+
+
+async def test_no_word_may_stand_of_what_was_deleted_or_erased(kept: Kept, learner: Learner) -> None:
+    """As of now, whoever looked before."""
+    here, there, nowhere = (ThreadKey(FIRST_LIFE.of(learner), uid(1, number)) for number in (1, 2, 3))
+    for key in (here, there):
+        await kept.write(key)
+    (loaded,) = (await kept.store.load_threads([there])).values()
+    assert loaded.thread is not None
+    deleted = loaded.thread._replace(status=Status.DELETED, write_time=loaded.thread.write_time + 1)
+    await kept.store.commit([ThreadWrite(there, deleted, [], details=True)])
+    assert await kept.store.gone([here, there, nowhere]) == ({there}, set())
+    await kept.end(learner, 1, noticed=False)
+    assert await kept.store.gone([here, there, nowhere]) == (set(), {here, there, nowhere})
 
 
 async def test_who_was_erased_before_the_first_command_is_erased(kept: Kept, learner: Learner) -> None:

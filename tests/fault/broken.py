@@ -179,7 +179,9 @@ def builder(kind: str) -> Build:
         app = await bootstrap.build(settings, servers, waiting, broken.jobs)
         ways = app.lanes._way
         assert isinstance(ways, WayOfTopic)
-        app.lanes = broken.lanes(WayOfTopic({**ways.ways, Topic.COMMANDS: _break(ways.ways, broken)}), app.fail)
+        commands = _break(ways.ways, broken)
+        ways = WayOfTopic({**ways.ways, Topic.COMMANDS: commands})
+        app.lanes = broken.lanes(ways, app.fail, commands.rows.forget_lives)
         return app
 
     return build

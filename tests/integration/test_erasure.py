@@ -5,6 +5,7 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,6 +14,7 @@ import orjson
 import pytest
 
 from chat.cli.http import get
+from chat.domain.partition import learner_key, partition_of
 from chat.ids import new_id
 from chat.privacy.receipt import ReceiptKey, verify_chain
 from chat.settings import Settings
@@ -286,6 +288,29 @@ def test_a_worker_that_slept_through_it_brings_nothing_back(
     assert life.send({"type": "CreateThread", "thread_id": new_id(), "title": "late"}) == ["learner_erased"]
     assert {table: rows for table, rows in life.rows().items() if rows} == {}
     assert set(last_values(events, "learner-6").values()) == {None}
+
+
+def test_who_gets_a_partition_back_forgets_whom_it_knew(
+    house: House, resident: WorkerProcess, start_worker: StartWorker
+) -> None:
+    """Its learners were erased while another owned their partitions: what it kept in mind of them counts no more."""
+    resident.end()
+    first = start_worker(house.settings).until_ready()
+    lives = [Life(house, _learner_on(partition), "returned").live() for partition in range(PARTITIONS)]
+    second = start_worker(house.settings)
+    until(lambda: second.ready()[1].get("partitions") == PARTITIONS // 2, 60, "a second owner")
+    for life in lives:
+        house.request("DeleteLearnerData", life.learner, reason="other", wait=False)
+    until(lambda: not any(life.rows()["thread_owners"] for life in lives), 60, "the sweep of all of them")
+    assert second.stop() == 0
+    until(lambda: first.ready()[1].get("partitions") == PARTITIONS, 60, "the first owner's having all again")
+    assert [life.send(life.make()) for life in lives] == [["learner_erased"]] * PARTITIONS
+
+
+def _learner_on(partition: int) -> str:
+    """A learner of that partition."""
+    names = (f"returned-{number}" for number in count())
+    return next(one for one in names if partition_of(learner_key("tenant-1", one).encode(), PARTITIONS) == partition)
 
 
 DEATHS = [f"die-{when}-{step}" for step in STEPS for when in ("before", "after")]

@@ -1,6 +1,7 @@
 """Keys of learners in a real Cassandra: made once, kept for a minute, and never readable without the folder."""
 
 import asyncio
+import gc
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +18,7 @@ from chat.servers.embedded import Addresses
 from chat.settings import Environment, Settings
 from chat.storage import learner_keys
 from chat.storage.key_epochs import Epochs, open_epoch
-from chat.storage.learner_keys import KeyTools, LearnerKeys
+from chat.storage.learner_keys import Held, KeyTools, LearnerKeys
 from chat.storage.migrate import migrate
 from chat.storage.session import Connection
 from tests.clean_house import clean_house, drop_keyspace
@@ -192,6 +193,29 @@ async def test_an_end_and_a_beginning_at_once_end_it(tools: KeyTools) -> None:
         assert kept is not None
         assert not kept.life.alive
         assert kept.key is None
+
+
+async def test_who_may_have_missed_an_end_asks_again(tools: KeyTools, learner: Learner) -> None:
+    """A life that is kept in mind counts until it is forgotten."""
+    keys = writing(tools)
+    await sealed(keys, learner)
+    await tools.lives.end(tools.subjects.of(learner), FIRST_LIFE.generation)
+    assert (await keys.find([learner]))[learner].life.alive
+    keys.forget_all()
+    assert not (await keys.find([learner]))[learner].life.alive
+
+
+async def test_nothing_holds_a_key_that_had_to_leave(
+    tools: KeyTools, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not the timer that would have made it leave later."""
+    monkeypatch.setattr(learner_keys, "MAX_KEPT", 2)
+    keys = writing(tools)
+    cells = (await keys.make([learner]))[learner].cells
+    for number in range(2):
+        await keys.find([learner._replace(learner_id=f"other-{number}")])
+    gc.collect()
+    assert not any(isinstance(one, Held) and one.cells is cells for one in gc.get_objects())
 
 
 async def test_the_fence_is_noted_once(tools: KeyTools, learner: Learner) -> None:

@@ -39,7 +39,7 @@ def check(model: Model, expected: Iterable[Expected], said: Sequence[Said], *, o
     """
     erased = frozenset(thread.key for thread in model.threads.values() if thread.erased)
     yield from _order(_lines(expected, erased), said, overlapping=overlapping)
-    yield from _tombstones(model, said)
+    yield from _tombstones(model, said, overlapping=overlapping)
 
 
 def settled(expected: Iterable[Expected]) -> int:
@@ -79,8 +79,11 @@ def _lines(expected: Iterable[Expected], erased: frozenset[str] = frozenset()) -
     return lines
 
 
-def _tombstones(model: Model, said: Iterable[Said]) -> Iterator[Finding]:
-    """A deleted thread's messages and marks end in a tombstone each, and nothing else has one."""
+def _tombstones(model: Model, said: Iterable[Said], *, overlapping: bool) -> Iterator[Finding]:
+    """A deleted thread's messages and marks end in a tombstone each, and nothing else has one.
+
+    But the thread itself may, where one who was `overlapping` said something of it after its successor had deleted it.
+    """
     last: dict[str, Said] = {}
     buried: defaultdict[str, int] = defaultdict(int)
     for one in sorted((one for one in said if one.topic == EVENTS), key=lambda one: (one.partition, one.offset)):
@@ -92,8 +95,9 @@ def _tombstones(model: Model, said: Iterable[Said]) -> Iterator[Finding]:
         problem = _alive(key, thread, last.get(key))
         if problem:
             yield Finding("tombstone", problem)
+    late = {thread.key for thread in model.threads.values() if thread.deleted and overlapping}
     for key, count in buried.items():
-        if count and key not in deleted and not _of_ended(model, key):
+        if count and key not in deleted.keys() | late and not _of_ended(model, key):
             yield Finding("tombstone", f"{key} has {count} and was not deleted with its thread")
 
 

@@ -30,7 +30,7 @@ class Noting:
 
 async def _taken(*partitions: TP) -> Taken:
     way = Noting()
-    lanes = Lanes(way, lambda error: pytest.fail(repr(error)))
+    lanes = Lanes(way, lambda error: pytest.fail(repr(error)), lambda: None)
     for tp in partitions:
         record = SimpleNamespace(offset=0, key=b"tenant-1/ada", value=b"", topic=tp.topic, partition=tp.partition)
         way.seen.clear()

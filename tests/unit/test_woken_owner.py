@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import schemas
+from chat.domain.model import Life
 from chat.storage.memory import MemoryStore
 from streams.lease import Lease
 from streams.publish import Outgoing
@@ -42,12 +44,16 @@ class Machine:
 
 @dataclass
 class Sleepy(MemoryPublisher):
-    """Falls asleep with the events of `at` in its hands, and meanwhile a successor handles the whole log."""
+    """Falls asleep with the events of `at` in its hands, and meanwhile a successor handles the whole log.
+
+    With `ends`, all learners' lives are over then.
+    """
 
     machine: Machine
     store: MemoryStore
     log: Sequence[Sent]
     at: int
+    ends: bool = False
     topics: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
 
     async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
@@ -57,6 +63,8 @@ class Sleepy(MemoryPublisher):
             successor = MemoryPublisher()
             successor.topics = self.topics
             await World(store=self.store, publisher=successor).go(self.log)
+            if self.ends:
+                self.store.lives |= {key.learner.learner: Life(1, alive=False) for key in self.store.threads}
         await super().publish(topic, partition, records)
 
 
@@ -71,7 +79,7 @@ def _log() -> Log:
     return log
 
 
-@pytest.mark.parametrize("slept_at", [1, 2, 3, 4])
+@pytest.mark.parametrize("slept_at", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_nothing_comes_back_that_a_successor_deleted(slept_at: int, size: int) -> None:
     """Whatever it was saying when it fell asleep, the last word on what was deleted is a tombstone."""
@@ -86,6 +94,27 @@ def test_nothing_comes_back_that_a_successor_deleted(slept_at: int, size: int) -
     content = {key: value for key, value in last.items() if key is not None and key.count(b"/") > 2}
     assert len(content) == 2
     assert set(content.values()) == {None}
+    (thread,) = last.keys() - content.keys()
+    assert last[thread] is None or schemas.decode(last[thread]).type == "CHAT_THREAD_DELETED"
+
+
+@pytest.mark.parametrize("slept_at", [0, 1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_nothing_stands_of_who_was_erased_meanwhile(slept_at: int, size: int) -> None:
+    """Whatever it was saying when it fell asleep has a tombstone behind it, and its lane waits for nobody's key."""
+    records = _log().records[:4]  # what lives on but for the erasure
+    machine, store = Machine(), MemoryStore()
+    publisher = Sleepy(machine, store, records, records[slept_at].timestamp, ends=True)
+    sleeper = World(store=store, publisher=publisher, lease=machine.lease())
+    with suppress(TimeoutError):  # as above
+        asyncio.run(asyncio.wait_for(sleeper.go(records, size), 0.5))
+    assert not machine.awake
+    start = slept_at - slept_at % size
+    last = {one.key: one.value for one in publisher.records("chat.events")}
+    late = [one.timestamp for one in records[start : start + size]]
+    said = {one.key for one in publisher.records("chat.events") if one.timestamp in late and one.value is not None}
+    assert said
+    assert {last[key] for key in said} == {None}
 
 
 WRITES = ("write_messages", "commit", "write_list", "purge")
