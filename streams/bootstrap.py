@@ -109,12 +109,15 @@ MakeJobs = Callable[[Settings, Servers, Waiting, Emitter], Awaitable[Jobs]]
 async def privacy_jobs(settings: Settings, servers: Servers, waiting: Waiting, emitter: Emitter) -> Jobs:
     """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done.
 
+    With `PRIVACY_ENABLED=false` every kind is refused, see `_disabled`, and what was accepted before is still done: an
+    erasure may not stay half. Exports alone wait, since nobody need have a signing key then.
+
     Raises `SigningKeyUnfit`.
     """
+    erasures = await erasure_jobs(settings, servers, waiting, emitter)
     if not settings.privacy_enabled:
-        return registry()
-    export = await waiting.until_served(lambda: export_job(settings, servers.connection))
-    return registry(export, *await erasure_jobs(settings, servers, waiting, emitter))
+        return registry(*erasures)
+    return registry(await waiting.until_served(lambda: export_job(settings, servers.connection)), *erasures)
 
 
 async def erasure_jobs(
