@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -15,7 +16,7 @@ from chat.privacy.receipt import verify, verify_chain
 from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
 from streams import erasure
-from streams.erasure import STEPS, Erasure
+from streams.erasure import STEPS, Enrolment, Erasure
 from tests.bundles import LocalWrap, lines, members
 from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service
 from tests.privacy_desk import LEASE_SECONDS, Calls
@@ -236,15 +237,55 @@ async def test_a_held_learner_is_left_alone() -> None:
 async def test_without_an_owner_it_waits() -> None:
     """Nothing is removed before the fence was passed."""
     service = await _served()
-    service.desk.jobs = [
-        Erasure(**{name: getattr(service.desk.jobs[0], name) for name in Erasure.__slots__} | {"patience": 0.01})
-    ]
+    _make_impatient(service)
     before = service.copy(ERASED)
     await service.ask("DeleteLearnerData", 1)
     await service.desk.look_once(Calls())
     request = service.desk.request(1)
     assert (request.state, request.reason_code, request.step) == (State.WAITING, "kafka", "fence")
     assert service.copy(ERASED) == before
+
+
+@pytest.mark.parametrize("record_type", ["DeleteLearnerData", "EnrolLearner"])
+async def test_a_lost_fence_is_sent_again(record_type: str) -> None:
+    """By who has waited for its owner in vain: the request does not wait for ever."""
+    service = await _served()
+    if record_type == "EnrolLearner":
+        await service.erase()
+    _make_impatient(service)
+    await service.ask(record_type, 2)
+    await service.desk.look_once(Calls())
+    sent = service.world.publisher.topics["chat.commands", service.desk.request(2).partition]
+    assert service.desk.request(2).state is State.WAITING
+    del sent[service._fences]  # as a log that was made anew, or cut short, has lost it
+    await asyncio.wait_for(service.run_requests(), 10)
+    assert service.desk.request(2).state is State.COMPLETED
+    assert (service.left(), service.loud(ERASED)) == ([], set())
+
+
+def _make_impatient(service: Service) -> None:
+    """Its jobs soon give up waiting for an owner."""
+    service.desk.jobs = [
+        replace(one, patience=0.01) if isinstance(one, Erasure | Enrolment) else one for one in service.desk.jobs
+    ]
+
+
+async def test_events_that_were_made_anew_are_swept_from_their_beginning() -> None:
+    """Where the topic has lost the place of the check, whatever it holds may be a woken owner's."""
+    service = await _served()
+    rows, topics = service.desk.jobs[0].rows, service.world.publisher.topics  # type: ignore[attr-defined]
+    purge = rows.purge_learner
+
+    async def lost(learner: LearnerId) -> None:
+        await purge(learner)
+        rows.purge_learner = purge
+        place = "chat.events", _partition(service)
+        topics[place] = [one for one in topics[place] if (one.key or b"").endswith(uid(2, 100).encode())][:1]
+
+    rows.purge_learner = lost
+    assert f"tenant-1/learner-1/{uid(1, 100)}/{uid(2, 100)}" in service.loud(ERASED)
+    await service.erase()
+    assert service.loud(ERASED) == set()
 
 
 def _deaths() -> list[tuple[int, bool]]:
