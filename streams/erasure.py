@@ -1,7 +1,8 @@
 """`DeleteLearnerData`: ends a life of a learner so that nothing of it comes back.
 
-1. `check`: no legal hold, the life goes on; from here on a hold comes too late.
-2. `destroy`: the key, by a lightweight transaction. What is sealed is unreadable a minute later, everywhere.
+1. `check`: no legal hold, the life goes on.
+2. `destroy`: the key, by a lightweight transaction, unless a hold has come meanwhile; from here on one comes too late.
+   What is sealed is unreadable a minute later, everywhere.
 3. `fence`, `drain`: the owner has come to the fence, see `streams.fence`: nobody writes to this life any more. Who
    waited for the owner in vain sends the fence again.
 4. `trim`: the partition's log of commands begins at the fence, so nobody can read hers there any more. Others' commands
@@ -152,11 +153,17 @@ class Erasure:
         life = (await self._kept(request)).life
         if not life.alive:
             raise JobFailed("learner_erased")
-        if await self.holds.hold_on(request.subject) is not None:
-            raise JobFailed("legal_hold", held=True)
+        await self._require_released(request)
         return notes._replace(generation=life.generation, events_from=await self.said.end(request.partition))
 
+    async def _require_released(self, request: Request) -> None:
+        if await self.holds.hold_on(request.subject) is not None:
+            raise JobFailed("legal_hold", held=True)
+
     async def _destroy(self, request: Request, notes: Notes) -> Notes:
+        """A hold that came since the check is in time, as long as nothing is destroyed."""
+        if (await self._kept(request)).life.alive:
+            await self._require_released(request)
         await self.lives.end(request.subject, notes.generation)
         return notes
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from itertools import count
 from unittest.mock import patch
 
 import pytest
@@ -232,6 +233,37 @@ async def test_a_held_learner_is_left_alone() -> None:
     await service.holds.release(SUBJECTS.of(ERASED))
     await service.erase(2)
     assert service.left() == []
+
+
+async def test_a_hold_between_check_and_destroy_is_in_time() -> None:
+    """A worker dies behind the check, the hold comes: nothing is destroyed."""
+    service = await _served()
+    before = service.copy(ERASED)
+    await _die_behind(service, "check")
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.beside(service.desk.run())
+    assert (service.desk.request(1).state, service.desk.request(1).reason_code) == (State.HELD, "legal_hold")
+    assert (service.life(ERASED).alive, service.copy(ERASED)) == (True, before)
+
+
+async def test_a_hold_behind_destroy_is_too_late() -> None:
+    """Also where the destroyed key was not saved as a step: an erasure is never left half done."""
+    service = await _served()
+    await _die_behind(service, "check")
+    await service.world.lives.end(SUBJECTS.of(ERASED), 1)
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.beside(service.desk.run())
+    assert (service.desk.request(1).state, service.left()) == (State.COMPLETED, [])
+
+
+async def _die_behind(service: Service, step: str) -> None:
+    """The worker that is asked for an erasure dies once a step is saved, and its lease runs out."""
+    await service.ask("DeleteLearnerData", 1)
+    for at in count(1):
+        await service.beside(service.desk.look_once(Calls(at)))
+        service.desk.clock.now += LEASE_SECONDS + 1
+        if service.desk.request(1).step == step:
+            return
 
 
 async def test_without_an_owner_it_waits() -> None:
