@@ -7,7 +7,6 @@ from functools import partial
 import schemas
 from chat import topics, tracing
 from chat.broker import broker
-from chat.domain.model import FIRST_LIFE, Life
 from chat.domain.moderation import Moderate, keep
 from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
@@ -52,7 +51,7 @@ from streams.exports import bundles_end, export_job
 from streams.fence import Fences
 from streams.framing import Framing
 from streams.heartbeat import Heartbeats
-from streams.intake import Intake, LifeOf
+from streams.intake import Intake
 from streams.internal import SECRET as SEAL_SECRET
 from streams.internal import ServiceSeal
 from streams.lane import CommandWay, WayOfTopic
@@ -231,22 +230,12 @@ async def privacy_way(
     seal = await service_seal(servers, waiting)
     gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
     lives = await waiting.until_served(lambda: Lives.open(servers.connection))
-    intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
+    intake = Intake(requests, lives.life_of, waiting, subjects, digest_key, servers.privacy_epoch)
     return PrivacyWay(gate, intake, emitter, waiting, runner.wake, servers.opening)
 
 
 def _ledger(settings: Settings) -> LedgerFolder:
     return LedgerFolder(settings.erasure_ledger, made=settings.environment is not Environment.PRODUCTION)
-
-
-def _life_in(lives: Lives) -> LifeOf:
-    """Tells a learner's latest life."""
-
-    async def life_of(subject: bytes) -> Life:
-        (kept,) = await lives.read([subject])
-        return kept.life if kept else FIRST_LIFE
-
-    return life_of
 
 
 def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:

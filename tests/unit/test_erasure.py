@@ -16,12 +16,13 @@ from chat.privacy.export.store import bundle_id
 from chat.privacy.receipt import verify, verify_chain
 from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
+from schemas.timestamps import from_text, to_text
 from streams import erasure
 from streams.erasure import STEPS, Enrolment, Erasure
 from tests.bundles import LocalWrap, lines, members
 from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service
 from tests.privacy_desk import LEASE_SECONDS, Calls
-from tests.records import SUBJECTS, uid
+from tests.records import NOW, SUBJECTS, uid
 from tests.wait import until_async
 
 
@@ -90,6 +91,22 @@ async def test_the_receipt_says_what_was_done_and_when() -> None:
     assert bodies[0]["subject"] == SUBJECTS.of(ERASED).hex()
     assert list(bodies[0]["steps"]) == sorted(STEPS[:-1])
     assert "learner-1" not in documents[0]
+
+
+@pytest.mark.parametrize("exported", [True, False])
+async def test_unreadable_is_what_no_bundle_holds_either(
+    exported: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bundle has a key of its own: where there was one, the receipt says when it went."""
+    service, seconds = await _served(), count(NOW, 1_000)
+    if exported:
+        await service.export(9)
+    monkeypatch.setattr(erasure, "now", lambda: next(seconds))
+    await service.erase()
+    body = verify(service.desk.request(1).receipt, KEY.jwk)
+    destroyed = to_text(from_text(body["steps"]["destroy"]) + 10)
+    assert body["unreadable_since"] == (body["steps"]["exports"] if exported else destroyed)
 
 
 async def test_an_erasure_waits_for_its_ledger() -> None:
