@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 
 from api.late_requests import LateRequests
-from chat.domain.model import LearnerId, Message, ThreadKey
+from chat.domain.model import LearnerId, Life, Message, ThreadKey
 from chat.errors import KeyStoreUnavailable, StorageUnavailable
 from chat.keyring import Keyring
 from chat.privacy.sealed_command import CommandKey
@@ -16,7 +16,8 @@ from chat.storage import migrate
 from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.command_keys import public_key
 from chat.storage.history import Place, ShownMessage, ShownThread
-from chat.storage.learner_keys import LearnerKeys
+from chat.storage.learner_keys import KeyTools, LearnerKeys
+from chat.storage.lives import Lives
 from chat.storage.reads import HistoryReader
 from chat.storage.sealing_keys import Purpose, load
 from chat.storage.session import Connection
@@ -36,6 +37,7 @@ class LateHistory:
         self._connection: Connection | None = None
         self._opened: HistoryReader | None = None
         self._opened_requests: CassandraRequests | None = None
+        self._opened_lives: Lives | None = None
         self.requests = LateRequests(lambda: self._requests)
 
     async def hold(self) -> None:
@@ -58,8 +60,9 @@ class LateHistory:
             self._connection = self._connection or await Connection.open(self._settings)
             await migrate.check(self._connection)
             self._opened_requests = await CassandraRequests.open(self._connection)
-            keys = await LearnerKeys.open(self._connection, self._settings, writes=False)
-            self._opened = await HistoryReader.open(self._connection, keys)
+            tools = await KeyTools.open(self._connection, self._settings)
+            self._opened_lives = tools.lives
+            self._opened = await HistoryReader.open(self._connection, LearnerKeys(tools, writes=False))
         except (StorageUnavailable, KeyStoreUnavailable) as error:
             _log.warning("waiting_for_cassandra", reason=str(error))
             await asyncio.sleep(RETRY_SECONDS)
@@ -83,6 +86,12 @@ class LateHistory:
         """What producers may seal commands to."""
         kept = (await load(self.connection, Purpose.COMMANDS)).current
         return None if kept is None else public_key(kept)
+
+    async def life_of(self, subject: bytes) -> Life:
+        """The latest life of who stands behind a subject, as the table has it now."""
+        if self._opened_lives is None:
+            raise StorageUnavailable("not connected to Cassandra yet")
+        return await self._opened_lives.life_of(subject)
 
     async def keyring(self) -> Keyring:
         """The keys of tokens that the workers know."""

@@ -38,14 +38,17 @@ ZIP: dict[int | str, dict[str, Any]] = {
     responses=problems(*(code.status for code in ProblemCode)) | ZIP,
 )
 async def get_export(request: Request, caller: Exporter, request_id: RequestId) -> Response:
-    """A finished bundle as a zip, put together while it is sent. That it was fetched is noted before it is."""
+    """A finished bundle as a zip, put together while it is sent. That it was fetched is noted before it is.
+
+    Of a learner who was erased there is none, from the destruction of the learner's key on.
+    """
     side = read_side(request)
     shelf = _shelf(request)
     found = await visible_request(side.requests, caller, request_id)
     if found.kind is not Kind.EXPORT or found.state is not State.COMPLETED:
         raise NotVisible
     try:
-        download = await shelf.open(*found.key)
+        download = await shelf.open(found)
     except BundleGone as error:
         raise NotVisible from error
     body = download.stream()

@@ -132,7 +132,8 @@ def _served_how(app: FastAPI) -> uvicorn.Config:
 def _shelf(settings: Settings, history: LateHistory) -> Shelf:
     """Where exports are fetched. Raises `SigningKeyUnfit`."""
     wrap = bundle_wrap(key_store(settings), lambda: history.connection)
-    return Shelf(store_of(settings), wrap, jwk(SigningKey.load(settings.signing_key_file).public))
+    public = SigningKey.load(settings.signing_key_file).public
+    return Shelf(store_of(settings), wrap, jwk(public), history.life_of)
 
 
 async def _until_stopped(

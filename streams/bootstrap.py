@@ -7,7 +7,6 @@ from functools import partial
 import schemas
 from chat import topics, tracing
 from chat.broker import broker
-from chat.domain.model import FIRST_LIFE, Life
 from chat.domain.moderation import Moderate, keep
 from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
@@ -52,7 +51,7 @@ from streams.exports import bundles_end, export_job
 from streams.fence import Fences
 from streams.framing import Framing
 from streams.heartbeat import Heartbeats
-from streams.intake import Intake, LifeOf
+from streams.intake import Intake
 from streams.internal import SECRET as SEAL_SECRET
 from streams.internal import ServiceSeal
 from streams.lane import CommandWay, WayOfTopic
@@ -109,12 +108,15 @@ MakeJobs = Callable[[Settings, Servers, Waiting, Emitter], Awaitable[Jobs]]
 async def privacy_jobs(settings: Settings, servers: Servers, waiting: Waiting, emitter: Emitter) -> Jobs:
     """The jobs of this service. A kind that has none is refused `disabled`: nothing is promised that is not done.
 
+    With `PRIVACY_ENABLED=false` every kind is refused, see `_disabled`, and what was accepted before is still done: an
+    erasure may not stay half. Exports alone wait, since nobody need have a signing key then.
+
     Raises `SigningKeyUnfit`.
     """
+    erasures = await erasure_jobs(settings, servers, waiting, emitter)
     if not settings.privacy_enabled:
-        return registry()
-    export = await waiting.until_served(lambda: export_job(settings, servers.connection))
-    return registry(export, *await erasure_jobs(settings, servers, waiting, emitter))
+        return registry(*erasures)
+    return registry(await waiting.until_served(lambda: export_job(settings, servers.connection)), *erasures)
 
 
 async def erasure_jobs(
@@ -229,22 +231,12 @@ async def privacy_way(
     seal = await service_seal(servers, waiting)
     gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
     lives = await waiting.until_served(lambda: Lives.open(servers.connection))
-    intake = Intake(requests, _life_in(lives), waiting, subjects, digest_key, servers.privacy_epoch)
+    intake = Intake(requests, lives.life_of, waiting, subjects, digest_key, servers.privacy_epoch)
     return PrivacyWay(gate, intake, emitter, waiting, runner.wake, servers.opening)
 
 
 def _ledger(settings: Settings) -> LedgerFolder:
     return LedgerFolder(settings.erasure_ledger, made=settings.environment is not Environment.PRODUCTION)
-
-
-def _life_in(lives: Lives) -> LifeOf:
-    """Tells a learner's latest life."""
-
-    async def life_of(subject: bytes) -> Life:
-        (kept,) = await lives.read([subject])
-        return kept.life if kept else FIRST_LIFE
-
-    return life_of
 
 
 def _disabled(settings: Settings, jobs: Jobs) -> frozenset[str]:

@@ -1,8 +1,10 @@
 """`DeleteLearnerData`: ends a life of a learner so that nothing of it comes back.
 
-1. `check`: no legal hold, the life goes on; from here on a hold comes too late.
-2. `destroy`: the key, by a lightweight transaction. What is sealed is unreadable a minute later, everywhere.
-3. `fence`, `drain`: the owner has come to the fence, see `streams.fence`: nobody writes to this life any more.
+1. `check`: no legal hold, the life goes on.
+2. `destroy`: the key, by a lightweight transaction, unless a hold has come meanwhile; from here on one comes too late.
+   What is sealed is unreadable a minute later, everywhere.
+3. `fence`, `drain`: the owner has come to the fence, see `streams.fence`: nobody writes to this life any more. Who
+   waited for the owner in vain sends the fence again.
 4. `trim`: the partition's log of commands begins at the fence, so nobody can read hers there any more. Others' commands
    go with them, which are done as well, and would go an hour later at the most.
 5. `count`: how much there is, while it is still there.
@@ -21,6 +23,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Protocol
 
 import schemas
@@ -101,6 +104,16 @@ class Fencing:
         record = Outgoing(key, value, now(), [self.seal.header(value)])
         await self.emitter.publisher.publish(Topic.COMMANDS, request.partition, [record])
 
+    async def until_passed(
+        self, request: Request, generation: int, look: Callable[[], Awaitable[int | None]], patience: float
+    ) -> int:
+        """As `until_passed`; who gives up sends the fence again, for the log may have lost it."""
+        try:
+            return await until_passed(look, patience)
+        except BrokerUnavailable:
+            await self.send(request, generation)
+            raise
+
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
@@ -140,11 +153,17 @@ class Erasure:
         life = (await self._kept(request)).life
         if not life.alive:
             raise JobFailed("learner_erased")
-        if await self.holds.hold_on(request.subject) is not None:
-            raise JobFailed("legal_hold", held=True)
+        await self._require_released(request)
         return notes._replace(generation=life.generation, events_from=await self.said.end(request.partition))
 
+    async def _require_released(self, request: Request) -> None:
+        if await self.holds.hold_on(request.subject) is not None:
+            raise JobFailed("legal_hold", held=True)
+
     async def _destroy(self, request: Request, notes: Notes) -> Notes:
+        """A hold that came since the check is in time, as long as nothing is destroyed."""
+        if (await self._kept(request)).life.alive:
+            await self._require_released(request)
         await self.lives.end(request.subject, notes.generation)
         return notes
 
@@ -156,7 +175,8 @@ class Erasure:
         async def fence() -> int | None:
             return (await self._kept(request)).ended
 
-        return notes._replace(fence=await until_passed(fence, self.patience))
+        passed = await self.fencing.until_passed(request, notes.generation, fence, self.patience)
+        return notes._replace(fence=passed)
 
     async def _trim(self, request: Request, notes: Notes) -> Notes:
         await self.trim_behind(request.partition, notes.fence)
@@ -220,11 +240,16 @@ class Erasure:
         learner = _life(request, notes)
         prefix = f"{learner_key(*learner.learner)}/"
         speaking: dict[str, bool] = {}
-        async for page in self.said.since(request.partition, notes.events_from):
+        async for page in self.said.since(request.partition, await self._said_from(request, notes)):
             speaking |= {key.removeprefix(prefix): gone for key, gone in page if key.startswith(prefix)}
         loud = [key for key, gone in speaking.items() if not gone and not key.startswith("privacy/")]
         await self._tombstone(request, learner, loud)
         return {key.partition("/")[0] for key in loud}
+
+    async def _said_from(self, request: Request, notes: Notes) -> int:
+        """Where the learner's events ended at the check; the beginning, where the topic has lost that place since."""
+        end = await self.said.end(request.partition)
+        return notes.events_from if notes.events_from <= end else 0
 
     async def _tombstone(self, request: Request, learner: LearnerId, keys: list[str]) -> None:
         prefix = learner_key(*learner.learner)
@@ -260,7 +285,8 @@ class Enrolment:
         elif step == "fence":
             await self.fencing.send(request, notes.generation)
         else:
-            await until_passed(lambda: self._begun(request, notes), self.patience)
+            begun = partial(self._begun, request, notes)
+            await self.fencing.until_passed(request, notes.generation, begun, self.patience)
             return f'{{"generation":{notes.generation}}}'
         return notes.at(step, now()).text()
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life
+from chat.domain.model import Learner, LearnerId, Life
 from chat.domain.privacy import Kind
 from chat.errors import Transient
 from chat.metrics import EXPORTS_EXPIRED
@@ -76,8 +76,7 @@ def _life_in(tools: KeyTools) -> Callable[[Learner], Awaitable[Life]]:
     """Asks the table itself, however often: an erasure counts from then on."""
 
     async def life_of(learner: Learner) -> Life:
-        (kept,) = await tools.lives.read([tools.subjects.of(learner)])
-        return kept.life if kept else FIRST_LIFE
+        return await tools.lives.life_of(tools.subjects.of(learner))
 
     return life_of
 

@@ -41,15 +41,18 @@ class Fences:
     epoch: int
 
     async def reach(self, memory: Memory, fences: Sequence[Fence], work: Work) -> list[Fence]:
-        """Before a trip is judged: those fences that count. From then on their learners' lives are looked up anew."""
-        return [one for one in fences if await self._counts(memory, one, work)]
+        """Before a trip is judged: those fences at which lives end. From then on the life of every learner with a fence
+        that counts is looked up anew.
+        """
+        return [one for one in fences if await self._ends(memory, one, work)]
 
     async def pass_by(self, fences: Sequence[Fence]) -> None:
         """After all of a trip is done: notes that everything before these fences is."""
         for one in fences:
             await self.waiting.until_served(partial(self._note, one))
 
-    async def _counts(self, memory: Memory, one: Fence, work: Work) -> bool:
+    async def _ends(self, memory: Memory, one: Fence, work: Work) -> bool:
+        """Heeds a fence that counts. One at which a life begins is no fence of that life's end, wherever it is read."""
         request = await self.waiting.until_served(partial(self._request, one))
         if request is None:
             command = one.command
@@ -61,7 +64,7 @@ class Fences:
         memory.forget(one.life)
         self.rows.forget_life(one.life.learner)
         work.settled[type(one.command).__name__] += 1
-        return True
+        return request.kind is Kind.DELETION
 
     async def _request(self, one: Fence) -> Request | None:
         found = await self.requests.find(RequestKey(one.command.tenant_id, one.command.request_id))

@@ -5,6 +5,7 @@ finds the draft, and sees in the chain whether it got its place; if another rece
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ class Receipts:
         return self.key.sign(body | {"number": before[0] + 1, "previous": before[1]})
 
     def _body(self, request: Request, notes: Notes) -> dict[str, Any]:
-        destroyed, gone = notes.times["destroy"], self._gone(notes)
+        gone = self._gone(notes)
         return {
             "version": 1,
             "request_id": request.key.request_id,
@@ -68,13 +69,20 @@ class Receipts:
             "steps": {step: to_text(time) for step, time in notes.times.items()},
             "fence": notes.fence,
             "counts": notes.counted(),
-            "unreadable_since": to_text(
-                destroyed + int(1000 * learner_keys.KEPT_SECONDS) if self.encrypted else max(gone.values())
-            ),
+            "unreadable_since": to_text(self._unreadable(notes, gone)),
             "bytes_gone_by": {place: to_text(time) for place, time in gone.items()},
             "bounds_ms": {place: dict(parts) for place, parts in self.bounds._asdict().items()},
             "stays": list(STAYS),
         }
+
+    def _unreadable(self, notes: Notes, gone: Mapping[str, int]) -> int:
+        """Once no process has the key in memory, or, unsealed, the bytes are gone.
+
+        Bundles have keys of their own: where there were any, not before they went.
+        """
+        kept_until = notes.times["destroy"] + int(1000 * learner_keys.KEPT_SECONDS)
+        words = kept_until if self.encrypted else max(gone.values())
+        return max(words, notes.times["exports"]) if notes.bundles else words
 
     def _gone(self, notes: Notes) -> dict[str, int]:
         """When each place holds nothing any more. Behind the fence no command of the learner's is applied."""

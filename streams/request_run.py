@@ -126,7 +126,7 @@ class RequestRun:
         if request.learner_id:  # else all of it was said before
             await self.waiting.until_served(lambda: self.requests.note(_entry(request)))
             await self.emitter.say(_said(request))
-        await self.waiting.until_served(lambda: self.requests.close(request, self.holder))
+        await self.waiting.until_served(lambda: self.requests.close(request))
 
 
 def _entry(request: Request) -> Entry:

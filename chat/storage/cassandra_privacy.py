@@ -9,7 +9,7 @@ import uuid
 from typing import Any, Self
 
 from chat.domain.model import Learner
-from chat.domain.privacy import Kind, Request, RequestKey, State
+from chat.domain.privacy import FINAL, Kind, Request, RequestKey, State
 from chat.privacy.subject import SECRET, Subjects
 from chat.storage import migrate
 from chat.storage.privacy_store import AUDIT_LIMIT, PAGE, Entry, ListedAt, Noted, NotedAt, OpenRequest, shard_of
@@ -28,8 +28,9 @@ _LEASED = f"SELECT lease FROM privacy_requests WHERE {_ONE}"
 _RENEW = f"UPDATE privacy_requests USING TTL ? SET lease = ? WHERE {_ONE} IF lease = ?"
 _SAVE = f"""UPDATE privacy_requests SET state = ?, step = ?, notes = ?, reason_code = ?, receipt = ?, updated_at = ?
     WHERE {_ONE} IF lease = ?"""
+# Whoever has the lease: an end is never taken back, so it may be closed by anybody, and again.
 _CLOSE = f"""UPDATE privacy_requests SET learner_id = '', headers = {{}}, notes = '', lease = null
-    WHERE {_ONE} IF lease = ?"""
+    WHERE {_ONE} IF state IN ({", ".join(f"'{one}'" for one in sorted(FINAL))})"""
 
 _REMEMBER = "INSERT INTO privacy_commands (subject, command_id, tenant_id, request_id) VALUES (?, ?, ?, ?)"
 _RECALL = "SELECT tenant_id, request_id FROM privacy_commands WHERE subject = ? AND command_id = ?"
@@ -147,10 +148,10 @@ class CassandraRequests:
         state = (request.state.value, request.step, request.notes, request.reason_code, request.receipt)
         return bool((await self._ask(_SAVE, *state, request.updated_at, *_name(request.key), holder))[0].applied)
 
-    async def close(self, request: Request, holder: str) -> None:
+    async def close(self, request: Request) -> None:
         name = _name(request.key)
-        await self._ask(_CLOSE, *name, holder)
-        await self._ask(_SHUT, request.updated_at * 1000, shard_of(request.subject), request.requested_at, *name)
+        if (await self._ask(_CLOSE, *name))[0].applied:
+            await self._ask(_SHUT, request.updated_at * 1000, shard_of(request.subject), request.requested_at, *name)
 
     async def note(self, entry: Entry) -> None:
         said = (entry.request_id, entry.actor, entry.action, entry.code)

@@ -89,6 +89,11 @@ class Lives:
         kept = {row.subject: _kept(row) for rows in answers for row in rows}
         return [kept.get(subject) for subject in subjects]
 
+    async def life_of(self, subject: bytes) -> Life:
+        """One's latest life, the first where nothing is kept: as the table has it, so an end counts at once."""
+        (kept,) = await self.read([subject])
+        return kept.life if kept else FIRST_LIFE
+
     def _questions(self, subjects: Sequence[bytes]) -> Iterator[tuple[Any, tuple[Any]]]:
         """One question for many: a worker asks for hundreds at once, and a question costs it more than an answer.
 

@@ -68,10 +68,12 @@ class MemoryRequests:
         self.kept[request.key] = request
         return True
 
-    async def close(self, request: Request, holder: str) -> None:
-        if self._holder(request.key) == holder:
-            self.kept[request.key] = request._replace(learner_id="", headers=(), notes="")
-            del self.leases[request.key]
+    async def close(self, request: Request) -> None:
+        kept = self.kept.get(request.key)
+        if kept is None or not kept.is_final:
+            return
+        self.kept[request.key] = kept._replace(learner_id="", headers=(), notes="")
+        self.leases.pop(request.key, None)
         self.open.pop(request.key, None)
         self._closed.add(request.key)
 

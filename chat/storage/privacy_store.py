@@ -126,8 +126,10 @@ class RequestStore(Protocol):
         """Keeps a request's new state; False, and nothing is kept, where `holder` has it no more."""
         ...
 
-    async def close(self, request: Request, holder: str) -> None:
-        """Takes an ended request off the unfinished, forgets its learner's id, and gives the lease back."""
+    async def close(self, request: Request) -> None:
+        """Forgets an ended request's learner, gives the lease back, whoever has it, and takes the request off the
+        unfinished: one that is not kept as ended stays there, as it is.
+        """
         ...
 
     async def note(self, entry: Entry) -> None:

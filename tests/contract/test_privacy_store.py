@@ -76,7 +76,7 @@ async def _ended(store: Store, request: Request, holder: str = "worker-1") -> Re
     assert await store.lease(request.key, holder, LONG) is not None
     ended = request.moved(NOW + 5, state=State.COMPLETED, step="last", receipt='{"items":7}', notes="n")
     assert await store.save(ended, holder)
-    await store.close(ended, holder)
+    await store.close(ended)
     return ended
 
 
@@ -175,8 +175,31 @@ async def test_what_is_closed_stays_closed(store: Store) -> None:
     ended = await _ended(store, request)
     await store.queue(request)
     assert await _open(store, request) == []
-    await store.close(ended, "worker-1")
+    await store.close(ended)
     assert await store.find(request.key) == ended._replace(learner_id="", headers=(), notes="")
+
+
+async def test_whose_lease_is_lost_empties_what_it_closes(store: Store) -> None:
+    """Whoever has the lease by then: nothing is off the unfinished that still knows its learner."""
+    request = await _accepted(store)
+    assert await store.lease(request.key, "worker-1", 1) is not None
+    ended = request.moved(NOW + 5, state=State.HELD, step="last", notes="n")
+    assert await store.save(ended, "worker-1")
+    assert await until_async(lambda: store.lease(request.key, "worker-2", LONG), 10, "the end of the lease") == ended
+    for _ in range(2):
+        await store.close(ended)
+        assert await _open(store, request) == []
+        assert await store.find(request.key) == ended._replace(learner_id="", headers=(), notes="")
+
+
+async def test_what_has_not_ended_is_not_closed(store: Store) -> None:
+    """Whatever its caller believes: it is kept as it was, stays unfinished, and its lease is its holder's."""
+    request = await _accepted(store)
+    assert await store.lease(request.key, "worker-1", LONG) is not None
+    await store.close(request.moved(NOW + 5, state=State.COMPLETED))
+    assert await store.find(request.key) == request
+    assert await _open(store, request) == [request.key]
+    assert await store.renew(request.key, "worker-1", LONG)
 
 
 async def test_the_unfinished_come_oldest_first_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -313,6 +313,29 @@ def _learner_on(partition: int) -> str:
     return next(one for one in names if partition_of(learner_key("tenant-1", one).encode(), PARTITIONS) == partition)
 
 
+def test_switched_off_an_erasure_is_still_finished(
+    house: House, resident: WorkerProcess, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """What was accepted and begun ends, without the signing key of exports; what is asked for then is refused."""
+    resident.end()
+    (tmp_path / "no-folder").touch()
+    stuck = start_worker(_with(house, erasure_ledger=tmp_path / "no-folder"), program=(WORKER,)).until_ready()
+    Life(house, "learner-9", "plover").live()
+    request_id = house.request("DeleteLearnerData", "learner-9", reason="other")["request_id"]
+    until(lambda: house.shown(request_id).get("state") == "waiting", 60, "an erasure that waits for its ledger")
+    assert stuck.stop() == 0
+    off = _with(house, privacy_enabled=False, signing_key_file=tmp_path / "none.pem")
+    worker = start_worker(off, program=(WORKER,)).until_ready()
+    assert house.until_final(request_id)["state"] == "completed"
+    for asked in ("DeleteLearnerData", "ExportLearnerData"):
+        assert house.request(asked, "learner-10", reason="other")["code"] == "disabled"
+    assert worker.alive
+
+
+def _with(house: House, **changes: Any) -> Settings:
+    return house.settings.model_copy(update=changes)
+
+
 DEATHS = [f"die-{when}-{step}" for step in STEPS for when in ("before", "after")]
 
 

@@ -13,13 +13,17 @@ from typing import Any
 import httpx
 import pytest
 
+from chat.domain.model import FIRST_LIFE
 from chat.errors import SigningKeyUnfit
 from chat.ids import new_id
 from chat.privacy.export.signing import SigningKey
 from chat.privacy.export.store import bundle_id
 from chat.sdk import Producer
 from chat.settings import Environment, Settings
+from chat.storage.cassandra_privacy import CassandraRequests
+from chat.storage.lives import Lives
 from chat.storage.migrate import migrate
+from chat.storage.session import Connection
 from tests import bundles
 from tests.api_process import api_processes
 from tests.chat_program import ChatProgram, Ended
@@ -185,6 +189,27 @@ def test_who_may_not_gets_nothing(house: House, worker: WorkerProcess) -> None:
     assert foreign.json() == nothing.json()
     assert house.get(f"exports/{request_id}").status_code == 200
     assert worker.alive
+
+
+def test_of_the_erased_nothing_is_given_out(house: House, worker: WorkerProcess) -> None:
+    """From the key's destruction on, by an API process that gave it out before, though the bundle is still there."""
+    request_id = house.ask("learner-12")
+    house.completed(request_id)
+    assert house.get(f"exports/{request_id}").status_code == 200
+    asyncio.run(_end_life(house.settings, "learner-12"))
+    assert house.get(f"exports/{request_id}").status_code == 404
+    assert house.bundle(request_id).exists()
+    assert worker.alive
+
+
+async def _end_life(settings: Settings, learner: str) -> None:
+    """As an erasure's second step does."""
+    connection = await Connection.open(settings)
+    try:
+        subject = await (await CassandraRequests.open(connection)).subject(TENANT, learner)
+        await (await Lives.open(connection)).end(subject, FIRST_LIFE.generation)
+    finally:
+        await connection.close()
 
 
 def test_of_a_learner_one_goes_at_a_time(house: House, worker: WorkerProcess) -> None:

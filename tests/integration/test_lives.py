@@ -40,3 +40,13 @@ async def test_each_gets_the_latest_life_of_its_own(lives: Lives, count: int) ->
     random.Random(count).shuffle(kept)
     twice = [*kept, *kept[:1]]
     assert await lives.read([subject for subject, _ in twice]) == [life for _, life in twice]
+
+
+async def test_an_end_counts_at_once(lives: Lives) -> None:
+    """Who asks for a life alone is told how it is now, and of whom nothing is kept, that the first goes on."""
+    subject = uuid.uuid4().bytes
+    assert await lives.life_of(subject) == FIRST_LIFE
+    await lives.begin(subject, FIRST_LIFE, None)
+    assert await lives.life_of(subject) == FIRST_LIFE
+    await lives.end(subject, FIRST_LIFE.generation)
+    assert await lives.life_of(subject) == FIRST_LIFE._replace(alive=False)

@@ -14,7 +14,7 @@ from tests import bundles
 from tests.api_client import ApiClient, client_of, make_app
 from tests.bundles import LocalWrap, MemoryStore
 from tests.privacy_desk import OFFICER, Desk, PrivacyLog
-from tests.records import token, uid
+from tests.records import SUBJECTS, token, uid
 
 BUNDLE = f"/api/v1/privacy/exports/{uid(4, 1)}"
 KEYS = "/api/v1/privacy/signing-keys"
@@ -36,9 +36,13 @@ class House:
 
     def __init__(self) -> None:
         self.store = AwayStore()
-        self.shelf = Shelf(self.store, LocalWrap(), jwk(bundles.SIGNING_KEY.public))
+        self.shelf = Shelf(self.store, LocalWrap(), jwk(bundles.SIGNING_KEY.public), self._life_of)
+        self.life = Life()
         job = ExportJob(bundles.builder(self.store, limits=Limits(records=10)), _reads, _life)
         self.desk = Desk([job])
+
+    async def _life_of(self, subject: bytes) -> Life:
+        return self.life if subject == SUBJECTS.of(Learner("tenant-1", "learner-1")) else Life()
 
     async def ask(self) -> None:
         log = PrivacyLog()
@@ -126,6 +130,16 @@ async def test_what_is_not_there_yet_or_no_more_is_not_found(house: House) -> No
     assert (await house.client().get(BUNDLE)).status_code == 404
 
 
+async def test_of_the_erased_no_bundle_is_given_out(house: House) -> None:
+    """As soon as the life has ended, though the erasure has not come to the bundle yet; nor is anything noted."""
+    await house.desk.run()
+    before = house.desk.audit()
+    house.life = Life(alive=False)
+    assert (await house.client().get(BUNDLE)).status_code == 404
+    assert house.store.objects
+    assert house.desk.audit() == before
+
+
 @pytest.mark.parametrize("fault", [BundleStoreUnavailable("away"), BundleStoreRefused("wrong credentials")])
 async def test_a_store_that_is_away_or_says_no_is_said(house: House, fault: BundleStoreUnavailable) -> None:
     """503, to be tried again; it is not as if there were no bundle, and no fault of the request's."""
@@ -143,7 +157,7 @@ async def test_a_damaged_bundle_breaks_off(house: House) -> None:
     name = (bundles.BUNDLE, "messages/000002")
     house.store.objects[name] = house.store.objects[name][:-1]
     pieces = []
-    download = await house.shelf.open(*house.desk.request().key)
+    download = await house.shelf.open(house.desk.request())
     with pytest.raises(BundleDamaged):
         pieces.extend([piece async for piece in download.stream()])
     assert sum(map(len, pieces)) < download.length

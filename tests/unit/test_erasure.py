@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from dataclasses import replace
+from itertools import count
 from unittest.mock import patch
 
 import pytest
@@ -14,12 +16,13 @@ from chat.privacy.export.store import bundle_id
 from chat.privacy.receipt import verify, verify_chain
 from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
+from schemas.timestamps import from_text, to_text
 from streams import erasure
-from streams.erasure import STEPS, Erasure
+from streams.erasure import STEPS, Enrolment, Erasure
 from tests.bundles import LocalWrap, lines, members
 from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service
 from tests.privacy_desk import LEASE_SECONDS, Calls
-from tests.records import SUBJECTS, uid
+from tests.records import NOW, SUBJECTS, uid
 from tests.wait import until_async
 
 
@@ -88,6 +91,22 @@ async def test_the_receipt_says_what_was_done_and_when() -> None:
     assert bodies[0]["subject"] == SUBJECTS.of(ERASED).hex()
     assert list(bodies[0]["steps"]) == sorted(STEPS[:-1])
     assert "learner-1" not in documents[0]
+
+
+@pytest.mark.parametrize("exported", [True, False])
+async def test_unreadable_is_what_no_bundle_holds_either(
+    exported: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bundle has a key of its own: where there was one, the receipt says when it went."""
+    service, seconds = await _served(), count(NOW, 1_000)
+    if exported:
+        await service.export(9)
+    monkeypatch.setattr(erasure, "now", lambda: next(seconds))
+    await service.erase()
+    body = verify(service.desk.request(1).receipt, KEY.jwk)
+    destroyed = to_text(from_text(body["steps"]["destroy"]) + 10)
+    assert body["unreadable_since"] == (body["steps"]["exports"] if exported else destroyed)
 
 
 async def test_an_erasure_waits_for_its_ledger() -> None:
@@ -233,18 +252,89 @@ async def test_a_held_learner_is_left_alone() -> None:
     assert service.left() == []
 
 
+async def test_a_hold_between_check_and_destroy_is_in_time() -> None:
+    """A worker dies behind the check, the hold comes: nothing is destroyed."""
+    service = await _served()
+    before = service.copy(ERASED)
+    await _die_behind(service, "check")
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.beside(service.desk.run())
+    assert (service.desk.request(1).state, service.desk.request(1).reason_code) == (State.HELD, "legal_hold")
+    assert (service.life(ERASED).alive, service.copy(ERASED)) == (True, before)
+
+
+async def test_a_hold_behind_destroy_is_too_late() -> None:
+    """Also where the destroyed key was not saved as a step: an erasure is never left half done."""
+    service = await _served()
+    await _die_behind(service, "check")
+    await service.world.lives.end(SUBJECTS.of(ERASED), 1)
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.beside(service.desk.run())
+    assert (service.desk.request(1).state, service.left()) == (State.COMPLETED, [])
+
+
+async def _die_behind(service: Service, step: str) -> None:
+    """The worker that is asked for an erasure dies once a step is saved, and its lease runs out."""
+    await service.ask("DeleteLearnerData", 1)
+    for at in count(1):
+        await service.beside(service.desk.look_once(Calls(at)))
+        service.desk.clock.now += LEASE_SECONDS + 1
+        if service.desk.request(1).step == step:
+            return
+
+
 async def test_without_an_owner_it_waits() -> None:
     """Nothing is removed before the fence was passed."""
     service = await _served()
-    service.desk.jobs = [
-        Erasure(**{name: getattr(service.desk.jobs[0], name) for name in Erasure.__slots__} | {"patience": 0.01})
-    ]
+    _make_impatient(service)
     before = service.copy(ERASED)
     await service.ask("DeleteLearnerData", 1)
     await service.desk.look_once(Calls())
     request = service.desk.request(1)
     assert (request.state, request.reason_code, request.step) == (State.WAITING, "kafka", "fence")
     assert service.copy(ERASED) == before
+
+
+@pytest.mark.parametrize("record_type", ["DeleteLearnerData", "EnrolLearner"])
+async def test_a_lost_fence_is_sent_again(record_type: str) -> None:
+    """By who has waited for its owner in vain: the request does not wait for ever."""
+    service = await _served()
+    if record_type == "EnrolLearner":
+        await service.erase()
+    _make_impatient(service)
+    await service.ask(record_type, 2)
+    await service.desk.look_once(Calls())
+    sent = service.world.publisher.topics["chat.commands", service.desk.request(2).partition]
+    assert service.desk.request(2).state is State.WAITING
+    del sent[service._fences]  # as a log that was made anew, or cut short, has lost it
+    await asyncio.wait_for(service.run_requests(), 10)
+    assert service.desk.request(2).state is State.COMPLETED
+    assert (service.left(), service.loud(ERASED)) == ([], set())
+
+
+def _make_impatient(service: Service) -> None:
+    """Its jobs soon give up waiting for an owner."""
+    service.desk.jobs = [
+        replace(one, patience=0.01) if isinstance(one, Erasure | Enrolment) else one for one in service.desk.jobs
+    ]
+
+
+async def test_events_that_were_made_anew_are_swept_from_their_beginning() -> None:
+    """Where the topic has lost the place of the check, whatever it holds may be a woken owner's."""
+    service = await _served()
+    rows, topics = service.desk.jobs[0].rows, service.world.publisher.topics  # type: ignore[attr-defined]
+    purge = rows.purge_learner
+
+    async def lost(learner: LearnerId) -> None:
+        await purge(learner)
+        rows.purge_learner = purge
+        place = "chat.events", _partition(service)
+        topics[place] = [one for one in topics[place] if (one.key or b"").endswith(uid(2, 100).encode())][:1]
+
+    rows.purge_learner = lost
+    assert f"tenant-1/learner-1/{uid(1, 100)}/{uid(2, 100)}" in service.loud(ERASED)
+    await service.erase()
+    assert service.loud(ERASED) == set()
 
 
 def _deaths() -> list[tuple[int, bool]]:

@@ -119,6 +119,18 @@ def test_a_fence_read_again_moves_nothing() -> None:
     assert enrolled.lives.kept[SUBJECT] == KeptLife(Life(2, alive=False, since=where), None, where + 9)
 
 
+def test_the_fence_of_a_beginning_is_none_of_an_end() -> None:
+    """Read again while an erasure has ended the life and not sent its own: the owner may still know it as alive."""
+    log, enrolled = Log(), world(Kind.ENROLMENT)
+    end(enrolled)
+    where = fence(log, generation=2)
+    enrolled.run(log.records)
+    ended = KeptLife(Life(2, alive=False, since=where))
+    enrolled.lives.kept[SUBJECT] = ended
+    enrolled.run(log.records)
+    assert enrolled.lives.kept[SUBJECT] == ended
+
+
 @pytest.mark.parametrize("generation", [1, 3])
 def test_no_life_begins_but_the_next(generation: int) -> None:
     """A fence of another generation leaves the learner erased."""
