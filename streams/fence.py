@@ -6,6 +6,9 @@ the life up anew. A life that ends had its key destroyed before the fence was se
 by then it refuses `learner_erased`, and so does every later run. A life that begins is begun by the owner itself,
 before it judges anything behind the fence: no run of the log can judge otherwise.
 
+Only the fence of a life that ends is noted once it is passed. That of a life that begins says nothing of its end, which
+may come while the trip with the fence is still under way.
+
 A fence counts on two authorities: the service's seal, and the request in Cassandra that it names.
 """
 
@@ -41,15 +44,16 @@ class Fences:
     epoch: int
 
     async def reach(self, memory: Memory, fences: Sequence[Fence], work: Work) -> list[Fence]:
-        """Before a trip is judged: those fences that count. From then on their learners' lives are looked up anew."""
-        return [one for one in fences if await self._counts(memory, one, work)]
+        """Before a trip is judged: those fences that end a life. The learners of all that count are looked up anew."""
+        return [one for one in fences if await self._ends(memory, one, work)]
 
     async def pass_by(self, fences: Sequence[Fence]) -> None:
         """After all of a trip is done: notes that everything before these fences is."""
         for one in fences:
             await self.waiting.until_served(partial(self._note, one))
 
-    async def _counts(self, memory: Memory, one: Fence, work: Work) -> bool:
+    async def _ends(self, memory: Memory, one: Fence, work: Work) -> bool:
+        """Whether a fence counts and ends a life; one that begins a life does so here."""
         request = await self.waiting.until_served(partial(self._request, one))
         if request is None:
             command = one.command
@@ -61,7 +65,7 @@ class Fences:
         memory.forget(one.life)
         self.rows.forget_life(one.life.learner)
         work.settled[type(one.command).__name__] += 1
-        return True
+        return request.kind is Kind.DELETION
 
     async def _request(self, one: Fence) -> Request | None:
         found = await self.requests.find(RequestKey(one.command.tenant_id, one.command.request_id))
