@@ -6,6 +6,9 @@ the life up anew. A life that ends had its key destroyed before the fence was se
 by then it refuses `learner_erased`, and so does every later run. A life that begins is begun by the owner itself,
 before it judges anything behind the fence: no run of the log can judge otherwise.
 
+Only the fence of a life that ends is noted once it is passed. That of a life that begins says nothing of its end, which
+may come while the trip with the fence is still under way.
+
 A fence counts on two authorities: the service's seal, and the request in Cassandra that it names.
 """
 
@@ -41,9 +44,7 @@ class Fences:
     epoch: int
 
     async def reach(self, memory: Memory, fences: Sequence[Fence], work: Work) -> list[Fence]:
-        """Before a trip is judged: those fences at which lives end. From then on the life of every learner with a fence
-        that counts is looked up anew.
-        """
+        """Before a trip is judged: those fences that end a life. The learners of all that count are looked up anew."""
         return [one for one in fences if await self._ends(memory, one, work)]
 
     async def pass_by(self, fences: Sequence[Fence]) -> None:
@@ -52,7 +53,7 @@ class Fences:
             await self.waiting.until_served(partial(self._note, one))
 
     async def _ends(self, memory: Memory, one: Fence, work: Work) -> bool:
-        """Heeds a fence that counts. One at which a life begins is no fence of that life's end, wherever it is read."""
+        """Whether a fence counts and ends a life; one that begins a life does so here."""
         request = await self.waiting.until_served(partial(self._request, one))
         if request is None:
             command = one.command

@@ -56,6 +56,8 @@ class CommandWay:
         work, fences = Work(), list[Fence]()
         with span("decode and authorise"):
             admitted = await self._admit(records, work, fences)
+        # Judging writes too: it begins lives and claims ids of threads, which nobody takes back after an erasure.
+        await self.waiting.until_served(self.lease.confirm)
         with span("apply"):
             reached = await self.fences.reach(memory, fences, work)
             await self.judge.judge(memory, admitted, work)

@@ -1,15 +1,16 @@
 """Key-encryption keys as files of a folder that nobody but the service's own user may read."""
 
+import asyncio
 import os
 import secrets
 import stat
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from chat.clock import seconds
 from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.durable import sync, write_new
 from chat.privacy.envelope import KEY_BYTES, NONCE_BYTES, bound
@@ -18,7 +19,7 @@ from chat.privacy.kek import epoch_name
 OWNER_ONLY_FOLDER = 0o700
 OTHERS = 0o077
 HELD_SECONDS = 60.0
-"""How long a key is kept in memory, so that one which was destroyed is soon nowhere."""
+"""How long a key is kept in memory, used or not, so that one which was destroyed is soon nowhere."""
 
 
 class _Held(NamedTuple):
@@ -74,10 +75,18 @@ class KeyFolder:
         sync(self._folder)
 
     def _cipher(self, epoch: str) -> AESGCM:
+        self._let_go()
         held = self._held.get(epoch)
-        if held is None or held.until < time.monotonic():
-            held = self._held[epoch] = _Held(AESGCM(self._read(epoch)), time.monotonic() + HELD_SECONDS)
+        if held is None:
+            held = self._held[epoch] = _Held(AESGCM(self._read(epoch)), seconds() + HELD_SECONDS)
+            asyncio.get_running_loop().call_later(HELD_SECONDS, self._held.pop, epoch, None)
         return held.cipher
+
+    def _let_go(self) -> None:
+        """Drops what is over: a timer alone would leave a key usable that a suspended machine kept too long."""
+        now = seconds()
+        for epoch in [name for name, one in self._held.items() if one.until <= now]:
+            del self._held[epoch]
 
     def _read(self, epoch: str) -> bytes:
         self._require_private_folder()

@@ -1,7 +1,7 @@
 """The embedded Cassandra's `cassandra.yaml`.
 
-What is not said here has Cassandra's own default, so the embedded one is as strict as any other; where it has other limits,
-as on the size of a mutation, it is stricter.
+What is not said here has Cassandra's own default, so the embedded one is as strict as any other; where its limits are
+other ones, as on the size of a mutation, it is stricter.
 """
 
 from dataclasses import dataclass

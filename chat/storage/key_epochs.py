@@ -73,7 +73,11 @@ async def require_current(connection: Connection) -> str:
 
 
 async def open_epoch(connection: Connection, name: str, check_value: bytes, before: str | None) -> bool:
-    """Makes an epoch the one that wraps and lets the one `before` retire; False where that was not the current one."""
+    """Makes an epoch the one that wraps and lets the one `before` retire; False where that was not the current one.
+
+    Where an answer is lost, the driver sends the batch again, and the repeat finds its own effect in the way. So only
+    an epoch that the table does not know was not opened.
+    """
     now = time.time_ns() // 1_000_000
     batch = ["BEGIN BATCH", _MOVE_ON, _ADD]
     values = [name, _NAME, before, _NAME, name, check_value, EpochState.IN_USE, now]
@@ -81,7 +85,7 @@ async def open_epoch(connection: Connection, name: str, check_value: bytes, befo
         batch.append(_TURN)
         values += [EpochState.RETIRING, _NAME, before]
     answer = await connection.execute(" ".join((*batch, "APPLY BATCH")), values)
-    return bool(answer[0].applied)
+    return bool(answer[0].applied) or (await Epochs.load(connection)).state_of(name) is not None
 
 
 async def note_destroyed(connection: Connection, name: str) -> None:

@@ -86,8 +86,8 @@ class SealingKeys:
         """Keeps a key under that name, unless somebody was faster."""
         epoch, wrapped = await self._wrap(name, key)
         values = (self.purpose.value, name, epoch, wrapped, b"", _now(), KeyState.THERE)
-        if not (await self.connection.execute(_ADD_NEW, values))[0].applied:
-            await self.keys.destroy(epoch)
+        answer = await self.connection.execute(_ADD_NEW, values)
+        await self._settle(name, epoch, applied=answer[0].applied)
 
     async def succeed(self, name: str, key: bytes, public: bytes, before: str | None) -> bool:
         """Makes a key the current one and lets the one `before` retire; False where that was not the current one."""
@@ -110,9 +110,7 @@ class SealingKeys:
             batch.append(_RETIRE)
             values += [now, self.purpose.value, before]
         answer = await self.connection.execute(" ".join((*batch, "APPLY BATCH")), values)
-        if not answer[0].applied:
-            await self.keys.destroy(epoch)
-        return bool(answer[0].applied)
+        return await self._settle(name, epoch, applied=answer[0].applied)
 
     async def destroy(self, kept: KeptKey) -> None:
         """The end of a key. Broken off anywhere, it may be called again, with the row as it is then."""
@@ -126,6 +124,20 @@ class SealingKeys:
     async def _wrap(self, name: str, key: bytes) -> tuple[str, bytes]:
         epoch = await self.keys.new_epoch(f"{self.purpose}-")
         return epoch, await self.keys.wrap(epoch, key, self._bound(name))
+
+    async def _settle(self, name: str, epoch: str, *, applied: bool) -> bool:
+        """Whether the table has the key under that epoch, whose own key is destroyed otherwise.
+
+        `applied` alone does not tell: where an answer is lost, the driver sends the statement again, and the repeat
+        finds its own effect in the way.
+        """
+        if applied:
+            return True
+        kept = (await self.load()).named(name)
+        if kept is not None and kept.epoch == epoch:
+            return True
+        await self.keys.destroy(epoch)
+        return False
 
     def _bound(self, name: str) -> str:
         return bound("sealing key", self.purpose, name)

@@ -135,6 +135,17 @@ async def test_an_access_copy_has_everybodys_words() -> None:
     assert {one["user_id"] for one in bundles.lines(files, "read_marks")} == {LEARNER, "teacher-1"}
 
 
+async def test_the_overview_says_what_is_left_out_in_words() -> None:
+    """With its number where there is one, and without where nobody knows it."""
+    reads = MemoryReads()
+    reads.add(1, [message_at(1)], last_seq=3)
+    page = _Page()
+    page.feed((await exported(reads))["index.html"].decode())
+    assert "2 × Expired messages: their retention had ended" in page.words
+    assert "\nDeleted threads: nothing that was said" in page.words
+    assert "None" not in page.words
+
+
 class _Page(HTMLParser):
     """Collects a page's tags and words."""
 

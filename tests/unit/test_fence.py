@@ -1,5 +1,6 @@
 """Fences end and begin lives at one place in the log, for this run and every later one; nobody can forge one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from chat.domain.position import position
 from chat.domain.privacy import Kind, Request, RequestKey
 from chat.storage.lives import KeptLife
 from streams.memory import Memory
+from streams.publish import Outgoing
+from tests.memory_lives import MemoryLives
 from tests.records import SUBJECTS, Log, token, uid
-from tests.way import World
+from tests.way import MemoryPublisher, World
 
 LEARNER = Learner("tenant-1", "learner-1")
 SUBJECT = SUBJECTS.of(LEARNER)
@@ -46,9 +49,9 @@ def world(kind: Kind = Kind.DELETION, learner: Learner = LEARNER) -> World:
     return made
 
 
-def fence(log: Log, generation: int = 1, bearer: str | None = None) -> int:
+def fence(log: Log, generation: int = 1, bearer: str | None = None, asked_by: str = uid(4, 1)) -> int:
     """Sends a fence; its position."""
-    sent = log.send("FenceLearner", bearer, command_id=uid(3, 98), request_id=uid(4, 1), generation=generation)
+    sent = log.send("FenceLearner", bearer, command_id=uid(3, 98), request_id=asked_by, generation=generation)
     return position(1, sent.offset)
 
 
@@ -61,6 +64,18 @@ def create(log: Log, number: int, **changes: str) -> int:
 def end(world: World) -> None:
     """Ends the first life, as an erasure does before it sends its fence."""
     world.lives.kept[SUBJECT] = KeptLife(FIRST_LIFE._replace(alive=False))
+
+
+class SlowPublisher(MemoryPublisher):
+    """Takes so long that meanwhile an erasure ends the second life."""
+
+    def __init__(self, lives: MemoryLives) -> None:
+        super().__init__()
+        self._lives = lives
+
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        await self._lives.end(SUBJECT, 2)
+        await super().publish(topic, partition, records)
 
 
 def test_the_fence_of_an_ended_life_is_noted_and_all_is_refused() -> None:
@@ -119,16 +134,20 @@ def test_a_fence_read_again_moves_nothing() -> None:
     assert enrolled.lives.kept[SUBJECT] == KeptLife(Life(2, alive=False, since=where), None, where + 9)
 
 
-def test_the_fence_of_a_beginning_is_none_of_an_end() -> None:
-    """Read again while an erasure has ended the life and not sent its own: the owner may still know it as alive."""
+def test_the_fence_that_begins_a_life_says_nothing_of_its_end() -> None:
+    """An erasure that overtakes the trip with it waits for its own, also where the log is read again."""
     log, enrolled = Log(), world(Kind.ENROLMENT)
     end(enrolled)
-    where = fence(log, generation=2)
+    enrolled.publisher = SlowPublisher(enrolled.lives)
+    over = Life(2, alive=False, since=fence(log, generation=2))
+    create(log, 2)
     enrolled.run(log.records)
-    ended = KeptLife(Life(2, alive=False, since=where))
-    enrolled.lives.kept[SUBJECT] = ended
+    assert enrolled.lives.kept[SUBJECT] == KeptLife(over)
+    erasure = request()._replace(key=RequestKey("tenant-1", uid(4, 2)))
+    enrolled.requests.kept[erasure.key] = erasure
+    where = fence(log, generation=2, asked_by=uid(4, 2))
     enrolled.run(log.records)
-    assert enrolled.lives.kept[SUBJECT] == ended
+    assert enrolled.lives.kept[SUBJECT] == KeptLife(over, None, where)
 
 
 @pytest.mark.parametrize("generation", [1, 3])

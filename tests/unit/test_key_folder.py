@@ -1,15 +1,16 @@
 """The folder of key-encryption keys."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 
+from chat.clock import seconds
 from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy import key_folder
 from chat.privacy.kek import check_value, require_fitting
 from chat.privacy.key_folder import KeyFolder
+from tests.wait import until_async
 
 DATA_KEY = bytes(range(32))
 
@@ -25,6 +26,12 @@ def only_file(folder: Path) -> Path:
 
 def let_in(path: Path, mode: int) -> None:
     path.chmod(mode)
+
+
+def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the machine was suspended meanwhile or not."""
+    later = seconds() + key_folder.HELD_SECONDS + 1
+    monkeypatch.setattr(key_folder, "seconds", lambda: later)
 
 
 @pytest.fixture
@@ -139,10 +146,24 @@ async def test_a_destroyed_key_is_gone(folder: Path, monkeypatch: pytest.MonkeyP
     assert not await keys.has(epoch)
     with pytest.raises(KeyStoreUnavailable):
         await keys.unwrap(epoch, wrapped, "x")
-    later = time.monotonic() + key_folder.HELD_SECONDS + 1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    a_minute_later(monkeypatch)
     with pytest.raises(KeyStoreUnavailable):
         await other.unwrap(epoch, wrapped, "x")
+
+
+async def test_a_key_is_let_go_of_though_nobody_uses_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a timer, or sooner with another key's use: one that another process destroyed is in no memory then."""
+    keys = KeyFolder(folder)
+    ended, current = [await keys.new_epoch() for _ in range(2)]
+    await keys.wrap(ended, DATA_KEY, "x")
+    a_minute_later(monkeypatch)
+    await keys.wrap(current, DATA_KEY, "x")
+    assert set(keys._held) == {current}
+    monkeypatch.setattr(key_folder, "HELD_SECONDS", 0.0)
+    alone = KeyFolder(folder)
+    await alone.wrap(ended, DATA_KEY, "x")
+    assert set(alone._held) == {ended}
+    await until_async(lambda: not alone._held, 5)
 
 
 async def test_another_key_under_the_epochs_name_is_noticed(folder: Path) -> None:

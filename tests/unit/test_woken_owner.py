@@ -13,6 +13,7 @@ import schemas
 from chat.domain.model import Life
 from chat.storage.memory import MemoryStore
 from streams.lease import Lease
+from streams.memory import Memory
 from streams.publish import Outgoing
 from tests.records import Log, Sent, token, uid
 from tests.way import MemoryPublisher, World
@@ -115,6 +116,22 @@ def test_nothing_stands_of_who_was_erased_meanwhile(slept_at: int, size: int) ->
     said = {one.key for one in publisher.records("chat.events") if one.timestamp in late and one.value is not None}
     assert said
     assert {last[key] for key in said} == {None}
+
+
+async def test_nothing_is_claimed_after_an_erasure() -> None:
+    """It slept with a `CreateThread` in its hands, and still takes the learner's life for one that goes on."""
+    log, machine = Log(), Machine()
+    sleeper = World(lease=Lease(machine.membership, lambda: machine.now))
+    way, memory = sleeper._way(), Memory()
+    for number in (1, 2):
+        log.send("CreateThread", command_id=uid(3, number), thread_id=uid(1, number), title="a")
+    await way.go(memory, log.records[:1])
+    assert sleeper.store.owners
+    machine.now, machine.awake = 60.0, False
+    sleeper.store.owners.clear()
+    with pytest.raises(Replaced):
+        await way.go(memory, log.records[1:])
+    assert not sleeper.store.owners
 
 
 WRITES = ("write_messages", "commit", "write_list", "purge")

@@ -85,9 +85,7 @@ def index(told: Mapping[str, Any], pages: Iterable[str]) -> str:
         "Made at": told["made_at"],
         "Read between": f"{told['read_from']} and {told['read_to']}",
     }
-    left_out = "".join(
-        f"<li>{one['count']} × {escape(one['what'])}: {escape(one['why'])}\n" for one in told["left_out"]
-    )
+    left_out = "".join(map(_left_out, told["left_out"]))
     links = "".join(f'<li><a href="{escape(path)}">{escape(path)}</a>\n' for path in pages)
     return (
         f"{head('What we keep of a learner')}"
