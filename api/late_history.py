@@ -118,8 +118,8 @@ class LateHistory:
     async def messages(self, key: ThreadKey, first: int, last: int) -> list[Message]:
         return await self._reader.messages(key, first, last)
 
-    async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
-        return await self._reader.first_kept(key, last_seq)
+    async def first_kept(self, key: ThreadKey, last_seq: int, first: int = 1) -> int | None:
+        return await self._reader.first_kept(key, last_seq, first)
 
     async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         return await self._reader.message(key, message_id)

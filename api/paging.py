@@ -37,9 +37,9 @@ async def read_page(history: History, key: ThreadKey, last_seq: int, step: Step,
 
 
 async def _first_from(history: History, key: ThreadKey, first: int, last_seq: int) -> int:
-    """Where the messages begin, or beyond the last one: a reader never goes back to where it has been."""
-    kept = await history.first_kept(key, last_seq)
-    return kept if kept is not None and kept >= first else last_seq + 1
+    """Where the messages go on, or beyond the last one: a reader never goes back to where it has been."""
+    kept = await history.first_kept(key, last_seq, first)
+    return last_seq + 1 if kept is None else kept
 
 
 def around(seq: int, limit: int, last_seq: int) -> Step:

@@ -49,7 +49,11 @@ async def get_request(request: Request, caller: Officer, request_id: RequestId) 
     requests = read_side(request).requests
     found = await visible_request(requests, caller, request_id)
     audit = await requests.audit_of(found)
-    return unless_held(request, (found.updated_at, len(audit)), lambda: render(found, audit))
+    return unless_held(
+        request,
+        (found.updated_at, len(audit), audit[0].at if audit else 0, audit[-1].at if audit else 0),
+        lambda: render(found, audit),
+    )
 
 
 @router.get("/audit", response_class=Json, responses=documented(AuditPage))

@@ -19,6 +19,7 @@ MADE_UP_SECRET = "made-up:"  # noqa: S105 - the mark of a secret that `chat up` 
 Csv = Annotated[tuple[str, ...], NoDecode]
 MAX_RETENTION_DAYS = 3_650  # Cassandra refuses a time to live that ends after 2038
 RetentionDays = Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)]
+Replicas = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -95,8 +96,8 @@ class Settings(BaseSettings):
     cassandra_contact_points: Csv = Field((), description="hosts, comma-separated; unset: an embedded node")
     cassandra_port: Port = Field(9042, description="of every node, the embedded one too")
     cassandra_keyspace: str = Field("aivo_chat", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="where the tables are")
-    cassandra_replication: Annotated[dict[str, int], NoDecode] = Field(
-        default_factory=lambda: {"datacenter1": 1}, description="replicas by datacentre, as JSON"
+    cassandra_replication: Annotated[dict[str, Replicas], NoDecode] = Field(
+        default_factory=lambda: {"datacenter1": 1}, min_length=1, description="replicas by datacentre, as JSON"
     )
     cassandra_local_dc: str = Field("datacenter1", description="the datacentre that this process asks")
     cassandra_username: str = Field("", description="unset: no authentication")
@@ -219,13 +220,13 @@ class Settings(BaseSettings):
 
     @field_validator("cassandra_replication", "message_retention_days_by_tenant", mode="before")
     @classmethod
-    def _objects(cls, value: Any) -> Any:
+    def _objects(cls, value: Any, info: Any) -> Any:
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value)
         except json.JSONDecodeError as error:
-            raise ValueError('must be a JSON object, like {"datacenter1": 3}') from error
+            raise ValueError(f"must be a JSON object, like {_EXAMPLES[info.field_name]}") from error
 
     @field_validator(*FILES, mode="before")
     @classmethod
@@ -287,7 +288,7 @@ class Settings(BaseSettings):
             return self
         if self.topic_replication == 1:
             raise ValueError("TOPIC_REPLICATION: must be more than 1 in production")
-        if min(self.cassandra_replication.values(), default=1) == 1:
+        if min(self.cassandra_replication.values()) == 1:
             raise ValueError("CASSANDRA_REPLICATION: must be more than 1 in production")
         if self.jwt_secret_key.startswith(MADE_UP_SECRET):
             raise ValueError("JWT_SECRET_KEY: a made-up secret is for development; set one of your own")
@@ -303,6 +304,10 @@ class Settings(BaseSettings):
         return self.jwt_algorithms or (tuple(sorted(ASYMMETRIC)) if self.jwt_jwks_url else ("HS256",))
 
 
+_EXAMPLES = {
+    "cassandra_replication": '{"datacenter1": 3}',
+    "message_retention_days_by_tenant": '{"tenant-1": 90}',
+}
 _CSV_FIELDS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation == tuple[str, ...])
 
 
@@ -316,5 +321,5 @@ def load(**overrides: Any) -> Settings:
 
 def _complaint(problem: Any) -> str:
     rule = str(problem["msg"]).removeprefix("Value error, ")
-    name = "_".join(str(part) for part in problem["loc"]).upper()
+    name = "".join(map(str, problem["loc"][:1])).upper()
     return f"{name}: {rule}" if name else rule

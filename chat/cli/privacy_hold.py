@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chat.cli.output import json_line
+from chat.cli.output import AsJsonLines, json_line
 from chat.cli.privacy_requests import Learner, Tenant
 from chat.cli.send import FAILED
 from chat.cli.start import start
@@ -31,6 +31,7 @@ def hold(
     learner: Learner,
     reason: Annotated[str, typer.Option(help="Why, as a code of a-z, 0-9 and _; never a name.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Take the hold away.")] = False,
+    _as_json: AsJsonLines = False,
 ) -> None:
     """Keep a learner from being erased: requests end `held` until it is released.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from chat.cli.export_bundle import fetch, until_ended
@@ -158,7 +159,7 @@ async def _all(requests: CassandraRequests, tenant: str, learner: str) -> list[R
 
 def _print(one: Request, audit: list[Noted], *, as_json: bool) -> None:
     if as_json:
-        json_line(_shown(one) | {"audit": [_shown_line(noted) for noted in audit]})
+        json_line(_shown(one) | {"receipt": _receipt(one), "audit": [_shown_line(noted) for noted in audit]})
         return
     line("  ".join(filter(None, _shown(one).values())))
     for noted in audit:
@@ -176,6 +177,10 @@ def _shown(one: Request) -> dict[str, Any]:
         "updated_at": to_text(one.updated_at),
         "receipt": one.receipt,
     }
+
+
+def _receipt(one: Request) -> orjson.Fragment | None:
+    return orjson.Fragment(one.receipt) if one.receipt else None
 
 
 def _shown_line(noted: Noted) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from chat.domain.commands import CreateThread, PostMessage
@@ -203,17 +203,26 @@ class CassandraStore:
     ) -> None:
         now = int(await self._clock.now())
         await self._hold({*(one.key.learner for one in messages), *(one.learner for one in commands)})
-        rows = [
-            self._rows.message(one.key, one.message, one.write_time, ttl)
-            for one in messages
-            if (ttl := self._retention(one.key.learner.tenant_id) + one.message.created_at // 1000 - now) > 0
-        ]
+        rows = [row for one in messages for row in self._message_rows(one, now)]
         rows += [
             self._rows.command(one.learner, one.command_id, one.remembered, one.write_time, ttl)
             for one in commands
             if (ttl := _remembered_for(one, now)) >= 0
         ]
         await self._write([*rows, *(self._rows.mark(*one) for one in marks)])
+
+    def _message_rows(self, one: MessageWrite, now: int) -> Iterator[Row]:
+        """One row; none of a new message that should be gone already.
+
+        A row lives for as long as counted when it was written. Where that was longer than it is now, a change of a
+        message that should be gone ends the row, which would else go on showing what it was before.
+        """
+        message = one.message
+        ttl = self._retention(one.key.learner.tenant_id) + message.created_at // 1000 - now
+        if ttl > 0:
+            yield self._rows.message(one.key, message, one.write_time, ttl)
+        elif message.deleted_at is not None or message.updated_at != message.created_at:
+            yield self._rows.hide(one.key, message.seq, one.write_time)
 
     async def commit(self, threads: Sequence[ThreadWrite]) -> None:
         await self._hold({one.key.learner for one in threads if one.details})

@@ -71,8 +71,8 @@ class History(Protocol):
         """The messages `first` … `last` by seq; at most a bucket's number of them, those that expired left out."""
         ...
 
-    async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
-        """The seq of the oldest message that has not expired; None where all of 1 … `last_seq` have."""
+    async def first_kept(self, key: ThreadKey, last_seq: int, first: int = 1) -> int | None:
+        """The seq of the oldest message from `first` on that has not expired; None where all up to `last_seq` have."""
         ...
 
     async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:

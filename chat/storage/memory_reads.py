@@ -72,8 +72,8 @@ class MemoryHistory:
         rows = self._messages.get(key, {}) if self._lives(key.learner) else {}
         return [rows[seq] for seq in range(first, last + 1) if seq in rows]
 
-    async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
-        return min((seq for seq in self._messages.get(key, {}) if seq <= last_seq), default=None)
+    async def first_kept(self, key: ThreadKey, last_seq: int, first: int = 1) -> int | None:
+        return min((seq for seq in self._messages.get(key, {}) if first <= seq <= last_seq), default=None)
 
     async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         seq = self._seqs.get(key, {}).get(message_id)

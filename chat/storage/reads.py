@@ -20,6 +20,9 @@ from chat.storage.learner_keys import Held, LearnerKeys
 from chat.storage.sealing import Cells
 from chat.storage.session import Connection
 
+LOOKS = 3
+"""How often a page of threads is read where one of them is deleted meanwhile: a page that is short is the last one."""
+
 OWNERS = 65_536
 """Threads whose owner is kept in memory, the latest used: it never changes."""
 
@@ -40,7 +43,8 @@ _LISTED = f"""SELECT CAST(thread_id AS text), last_seq, to_unix_timestamp(last_a
 _RANGE = f"""SELECT {_MESSAGE} FROM messages
     WHERE {_THREAD} AND bucket = ? AND seq >= ? AND seq <= ?"""
 _ONE = f"SELECT WRITETIME(sender_id), {_MESSAGE} FROM messages WHERE {_THREAD} AND bucket = ? AND seq = ?"
-_FIRST = f"SELECT seq FROM messages WHERE {_THREAD} AND bucket = ? AND seq <= ? ORDER BY seq ASC LIMIT 1"
+_FIRST = f"""SELECT seq FROM messages
+    WHERE {_THREAD} AND bucket = ? AND seq >= ? AND seq <= ? ORDER BY seq ASC LIMIT 1"""
 _MARKS = """SELECT CAST(thread_id AS text), seq FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id IN ?"""
 _PROBE = "SELECT partitions FROM topics WHERE name = 'chat.commands'"
@@ -95,17 +99,26 @@ class HistoryReader:
         return None
 
     async def threads(self, learner: LearnerId, limit: int, after: Place | None = None) -> list[ShownThread]:
+        for _ in range(LOOKS):
+            wanted, listed = await self._look(learner, limit, after)
+            if len(listed) == len(wanted):
+                break
+        return [listed[thread_id] for thread_id in wanted if thread_id in listed]
+
+    async def _look(
+        self, learner: LearnerId, limit: int, after: Place | None
+    ) -> tuple[list[str], dict[str, ShownThread]]:
+        """The ids of the next threads, and those of the threads that are there a moment later."""
         places = [Place(*row) for row in await self._ask(_PLACES, *learner)]
         behind = places if after is None else [place for place in places if place.rank > after.rank]
         wanted = [place.thread_id for place in heapq.nsmallest(limit, behind, key=lambda place: place.rank)]
         if not wanted:
-            return []
+            return [], {}
         cells, rows = await self._ask_of(learner, _LISTED, [uuid.UUID(one) for one in wanted])
-        listed = {
+        return wanted, {
             thread_id: ShownThread(thread_id, details_of(cells, thread_id, *details), last_seq, last_activity_at)
             for thread_id, last_seq, last_activity_at, *details in rows
         }
-        return [listed[thread_id] for thread_id in wanted if thread_id in listed]
 
     async def marks(self, learner: LearnerId, user_id: str, thread_ids: Collection[str]) -> dict[str, int]:
         rows = await self._ask(_MARKS, *learner, user_id, [uuid.UUID(one) for one in thread_ids])
@@ -129,13 +142,16 @@ class HistoryReader:
         answers = [await questions[0]] if len(questions) == 1 else await asyncio.gather(*questions)
         return [message_of(cells, key.thread_id, *row) for cells, rows in answers for row in reversed(rows)]
 
-    async def first_kept(self, key: ThreadKey, last_seq: int) -> int | None:
-        """By bisection of the buckets: messages expire from the front."""
-        low, high = 0, bucket_of(max(last_seq, 1))
+    async def first_kept(self, key: ThreadKey, last_seq: int, first: int = 1) -> int | None:
+        """By bisection of the buckets: messages expire from the front.
+
+        Where a retention was changed they do not, for a while: there may be a hole then, behind which it finds on.
+        """
+        low, high = bucket_of(first), bucket_of(max(last_seq, first))
         while low < high:
             middle = (low + high) // 2
-            low, high = (low, middle) if await self._first_in(key, middle, last_seq) else (middle + 1, high)
-        return await self._first_in(key, low, last_seq)
+            low, high = (low, middle) if await self._first_in(key, middle, first, last_seq) else (middle + 1, high)
+        return await self._first_in(key, low, first, last_seq)
 
     async def message(self, key: ThreadKey, message_id: str) -> ShownMessage | None:
         for status, last_seq, seq in await self._ask(_SEQ, *_values(key), uuid.UUID(message_id)):
@@ -162,8 +178,8 @@ class HistoryReader:
         """The keys of tokens that the workers know."""
         return await token_keys.load(self._connection)
 
-    async def _first_in(self, key: ThreadKey, bucket: int, last_seq: int) -> int | None:
-        rows = await self._ask(_FIRST, *_values(key), bucket, last_seq)
+    async def _first_in(self, key: ThreadKey, bucket: int, first: int, last: int) -> int | None:
+        rows = await self._ask(_FIRST, *_values(key), bucket, first, last)
         return next((seq for (seq,) in rows), None)
 
     async def _ask_of(self, learner: LearnerId, cql: str, *values: Any) -> tuple[Cells, list[Any]]:

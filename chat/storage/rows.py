@@ -33,6 +33,8 @@ _MARK = """INSERT INTO read_marks (tenant_id, learner_id, generation, user_id, t
     VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
 _UNLIST = """DELETE FROM threads USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
     AND thread_id = ?"""
+_HIDE = """DELETE FROM messages USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
+    AND thread_id = ? AND bucket = ? AND seq = ?"""
 _PURGE_BUCKET = """DELETE FROM messages USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
     AND thread_id = ? AND bucket = ?"""
 _PURGE_IDS = """DELETE FROM thread_log USING TIMESTAMP ? WHERE tenant_id = ? AND learner_id = ? AND generation = ?
@@ -53,6 +55,7 @@ _ALL = (
     _LIST_DETAILS,
     _LIST_ACTIVITY,
     _UNLIST,
+    _HIDE,
     _PURGE_BUCKET,
     _PURGE_IDS,
     _PURGE_MARK,
@@ -191,6 +194,10 @@ class Rows:
     def unlist(self, key: ThreadKey, write_time: int) -> Row:
         """That a thread is no longer listed."""
         return self._gone(_UNLIST, write_time, _learner(key.learner), wire.uuid(key.thread_id))
+
+    def hide(self, key: ThreadKey, seq: int, write_time: int) -> Row:
+        """The end of one message, whose id stays taken."""
+        return self._gone(_HIDE, write_time, _bucket(key, bucket_of(seq)), wire.bigint(seq))
 
     def purge_bucket(self, key: ThreadKey, bucket: int, write_time: int) -> Row:
         """The end of one bucket of a thread's messages."""

@@ -205,7 +205,8 @@ async def test_what_has_expired_is_not_there(history: Kept, tenant: str, learner
         await history.put_message(key, message_at(seq))
     await history.expire(key, expired)
     still = [seq for seq in kept if expired < seq <= last]
-    assert await history.first_kept(key, last) == (still[0] if still else None)
+    for first in (1, 3, BUCKET + 2, BUCKET * 2 + 2, last):
+        assert await history.first_kept(key, last, first) == next((seq for seq in still if seq >= first), None)
     assert [one.seq for one in await history.messages(key, 1, 10)] == [seq for seq in still if seq <= 10]
 
 

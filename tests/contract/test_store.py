@@ -3,14 +3,18 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
+from chat.settings import Settings
+from chat.storage.session import Connection
 from chat.storage.store import Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
+from tests.stores import store_of
 
 NOW = int(time.time() * 1000)
 LEARNER = LearnerId("tenant-1", "learner-1", 1)
@@ -112,6 +116,25 @@ async def test_two_claims_at_once_have_one_winner(store: Store, keys: Keys) -> N
     """Of learners that race for a thread id exactly one gets it."""
     racers = [keys.key(1, LearnerId("tenant-1", f"racer-{number}", 1)) for number in range(8)]
     assert sum(await asyncio.gather(*map(store.claim, racers))) == 1
+
+
+@pytest.mark.parametrize("change", [{"content": "edited"}, {"content": None, "deleted_at": NOW}])
+async def test_under_a_shorter_retention_a_change_ends_what_should_be_gone(
+    fresh: Settings, keys: Keys, change: dict[str, Any]
+) -> None:
+    """Its row would live on, and show what it was before; a new message of that age is not written at all."""
+    connection = await Connection.open(fresh)
+    try:
+        long, short = [await store_of(connection, fresh, days * 86_400) for days in (365, 30)]
+        old = _message(keys.first, keys.first, 1)._replace(created_at=NOW - 50 * 86_400_000)
+        old = old._replace(updated_at=old.created_at)
+        await long.write_messages([MessageWrite(keys.key(), old, NOW * 1000)], [])
+        assert await short.read_messages([(keys.key(), 1)]) == {(keys.key(), 1): old}
+        changed = MessageWrite(keys.key(), old._replace(updated_at=NOW, **change), NOW * 1000 + 1)
+        await short.write_messages([changed, MessageWrite(keys.key(), old._replace(seq=2), NOW * 1000)], [])
+        assert await long.read_messages([(keys.key(), 1), (keys.key(), 2)]) == {}
+    finally:
+        await connection.close()
 
 
 async def test_many_rows_travel_together(store: Store, keys: Keys) -> None:

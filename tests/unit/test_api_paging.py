@@ -55,6 +55,16 @@ async def test_a_reader_never_goes_back() -> None:
     assert pages == [[1, 2], [3], []]
 
 
+async def test_a_reader_goes_on_behind_a_hole() -> None:
+    """Where some in the middle expired before the oldest, as after a shorter retention, later ones are still found."""
+    history = await conversation(0)
+    kept = [*range(1, 6), *range(BUCKET * 2, BUCKET * 2 + 7)]
+    for seq in kept:
+        await history.put_message(KEY, message_at(seq))
+    pages = await walk(history, kept[-1], OLDEST, 4)
+    assert [seq for page in pages for seq in page] == kept
+
+
 @given(LENGTHS, LENGTHS, LIMITS)
 async def test_towards_newer_each_message_comes_once(length: int, expired: int, limit: int) -> None:
     """From the front on, over what has expired, full pages until nothing is left."""

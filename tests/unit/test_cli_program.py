@@ -197,6 +197,27 @@ def test_no_secret_is_made_where_one_is_not_wanted(monkeypatch: pytest.MonkeyPat
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("CASSANDRA_REPLICATION", '{"dc1": 0}', "greater than or equal to 1"),
+        ("CASSANDRA_REPLICATION", '{"dc1": "x"}', "valid integer"),
+        ("CASSANDRA_REPLICATION", "{}", "at least 1 item"),
+        ("CASSANDRA_REPLICATION", "3", "valid dictionary"),
+        ("CASSANDRA_REPLICATION", "x", '{"datacenter1": 3}'),
+        ("MESSAGE_RETENTION_DAYS_BY_TENANT", "x", '{"tenant-1": 90}'),
+        ("MESSAGE_RETENTION_DAYS_BY_TENANT", '{"tenant-1": 0}', "greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_object_is_named_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, rule: str
+) -> None:
+    """And the rule is that variable's own."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSetting, match=f"^{name}: .*{re.escape(rule)}"):
+        load()
+
+
 def test_a_made_up_secret_gives_way_to_keys_that_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """With JWT_JWKS_URL it does not count; a secret that somebody chose and a JWKS are still never both."""
     ensure_secret()
