@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+import uuid
 from dataclasses import dataclass
 
 import pytest
 
 from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
-from chat.storage.store import Store
+from chat.storage.store import MANY_IDS, Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
 
@@ -130,6 +131,19 @@ async def test_large_messages_pass_cassandras_batch_limit(store: Store, keys: Ke
     await store.write_messages(long, [])
     await store.commit([write._replace(messages=long)])
     assert (await store.load_threads([write.key]))[write.key].thread == write.thread
+
+
+async def test_every_message_of_a_thread_is_named_for_its_tombstone(store: Store, keys: Keys) -> None:
+    """Page by page, each id once: the nil UUID too, which is the first of all; a thread without any names none."""
+    write = _write(keys, 1, range(1, MANY_IDS + 2), position=9)
+    first = write.messages[0]
+    nil = first._replace(message=first.message._replace(message_id=str(uuid.UUID(int=0))))
+    write = write._replace(messages=[nil, *write.messages[1:]])
+    empty = _write(keys, 2, range(1, 1), position=9)
+    await store.commit([write, empty])
+    named = [one async for page in store.event_keys(write.key) for one in page.messages]
+    assert sorted(named) == sorted(one.message.message_id for one in write.messages)
+    assert [one async for page in store.event_keys(empty.key) for one in page.messages] == []
 
 
 async def test_more_ids_than_are_loaded_are_looked_up(store: Store, keys: Keys) -> None:
