@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
+from chat.domain.model import BUCKET, Details, LearnerId, Message, Status, Thread, ThreadKey
+from chat.domain.validate import MAX_CONTENT_BYTES, MAX_METADATA_BYTES
 from chat.domain.verdict import Remembered
 from chat.storage.store import MANY_IDS, Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
@@ -131,6 +132,16 @@ async def test_large_messages_pass_cassandras_batch_limit(store: Store, keys: Ke
     await store.write_messages(long, [])
     await store.commit([write._replace(messages=long)])
     assert (await store.load_threads([write.key]))[write.key].thread == write.thread
+
+
+async def test_a_trip_that_is_more_than_one_mutation_is_written(store: Store, keys: Keys) -> None:
+    """A whole bucket of messages at the limit of their size is larger than Cassandra's largest mutation."""
+    write = _write(keys, 1, range(1, BUCKET + 1), position=9)
+    content, metadata = "x" * MAX_CONTENT_BYTES, "x" * MAX_METADATA_BYTES
+    large = [one._replace(message=one.message._replace(content=content, metadata=metadata)) for one in write.messages]
+    await store.write_messages(large, [])
+    wanted = [(write.key, seq) for seq in (1, BUCKET // 2, BUCKET)]
+    assert await store.read_messages(wanted) == {one: large[one[1] - 1].message for one in wanted}
 
 
 async def test_every_message_of_a_thread_is_named_for_its_tombstone(store: Store, keys: Keys) -> None:
