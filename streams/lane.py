@@ -38,6 +38,10 @@ Acknowledge = Callable[[], object]
 TRIP = 500
 """Records after which a trip takes no further chunk."""
 
+TRIP_BYTES = 2 * 2**20
+"""Bytes of values after which it takes none either: what a trip writes to one thread stays far below what Cassandra
+takes as one mutation (8 MiB where it is embedded, 16 MiB by its default)."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommandWay:
@@ -153,10 +157,13 @@ class Lane:
             self._fail(error)
 
     async def _take(self) -> list[tuple[Chunk, Acknowledge]]:
-        """What came while the lane was at work, until it is `TRIP`: the slower the servers, the fewer trips."""
-        taken = [await self._queue.get()]
-        while sum(len(chunk.records) for chunk, _ in taken) < TRIP and not self._queue.empty():
-            taken.append(self._queue.get_nowait())
+        """What came while the lane was at work, until it is a whole trip: the slower the servers, the fewer trips."""
+        taken: list[tuple[Chunk, Acknowledge]] = []
+        records = size = 0
+        while not taken or (records < TRIP and size < TRIP_BYTES and not self._queue.empty()):
+            taken.append(await self._queue.get())
+            chunk, _ = taken[-1]
+            records, size = records + len(chunk.records), size + chunk.size
         return taken
 
     async def stop(self) -> None:

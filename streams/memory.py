@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from chat.domain.model import LearnerId, Thread, ThreadKey
 from chat.storage.store import Ids, LoadedThread
-from streams.recent import RECENT_BYTES, Recent
+from streams.recent import RECENT_BYTES, Recent, weight_of
 
 MEMORY_BYTES = 48 * 2**20
 """What a process may hold of learners, as `LearnerMemory.weight` counts it."""
@@ -91,7 +91,7 @@ class ThreadMemory:
     def weight(self) -> int:
         """Bytes."""
         details = self.thread.details if self.thread else None
-        words = len(details.title) + len(details.metadata) if details else 0
+        words = weight_of(details.title) + weight_of(details.metadata) if details else 0
         return _THREAD_BYTES + words + self.messages.weight()
 
 

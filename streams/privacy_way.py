@@ -2,7 +2,7 @@
 
 1. The request, by a lightweight transaction: the commit point. A record that is read again finds its own.
 2. Its place in its learner's list and its line of the audit, so that every read shows it.
-3. Its event; refusals and dead letters.
+3. Its event, unless its job was begun by then, and its end may be said already; refusals and dead letters.
 4. Its place among the unfinished: only now can it be run, so its end is announced after its beginning.
 """
 
@@ -47,7 +47,7 @@ class PrivacyWay:
             one = await self._take(record, value)
             if isinstance(one, Accepted):
                 accepted.append(one)
-                _announce(one.request, record, work)
+                _announce(one, record, work)
                 work.applied[_TYPES[one.request.kind]] += 1
             elif isinstance(one, Refusal):
                 work.turn_away(one)
@@ -89,7 +89,8 @@ class PrivacyWay:
         await self.waiting.until_served(lambda: self.intake.requests.queue(request))
 
 
-def _announce(request: Request, record: Record, work: Work) -> None:
-    event = privacy_event(request)
-    if event is not None:
+def _announce(accepted: Accepted, record: Record, work: Work) -> None:
+    """Notes the event of a request's beginning, which must not become the last one of its key, behind its end."""
+    event = privacy_event(accepted.request)
+    if event is not None and not accepted.is_begun:
         work.events.append((record, event))

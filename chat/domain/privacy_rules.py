@@ -49,6 +49,11 @@ class Accepted(NamedTuple):
     request: Request
     before: Request | None = None
 
+    @property
+    def is_begun(self) -> bool:
+        """True once its job was begun. Then it was announced, too: only what was is queued, and found to be run."""
+        return self.before is not None and self.before.state is not State.REQUESTED
+
 
 def refused_before(code: str | None) -> Refused | None:
     """The verdict on a record that was refused with `code` in an earlier run, where a life may have decided that."""

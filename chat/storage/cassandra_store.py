@@ -46,7 +46,11 @@ _SELECT_MESSAGE = """SELECT message_id, seq, sender_id, content, message_type, r
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND bucket = ? AND seq = ?"""
 _SELECT_MARK = """SELECT seq FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id = ?"""
+# From the nil id on: every id, and not the row of statics that a thread without any has.
 _SELECT_IDS = f"""SELECT message_id FROM thread_log
+    WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ?
+    AND message_id >= 00000000-0000-0000-0000-000000000000 LIMIT {MANY_IDS}"""
+_SELECT_IDS_AFTER = f"""SELECT message_id FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND message_id > ?
     LIMIT {MANY_IDS}"""
 _SELECT_READERS = """SELECT user_id, thread_id FROM read_marks
@@ -67,6 +71,7 @@ _READS = (
     _SELECT_MESSAGE,
     _SELECT_MARK,
     _SELECT_IDS,
+    _SELECT_IDS_AFTER,
     _SELECT_READERS,
     _LIST_CLAIM,
     _CLAIM,
@@ -249,13 +254,11 @@ class CassandraStore:
     async def event_keys(self, key: ThreadKey) -> AsyncIterator[EventKeys]:
         readers = await self._connection.execute_paged(self._reads[_SELECT_READERS], key.learner)
         yield EventKeys([], [one.user_id for one in readers if str(one.thread_id) == key.thread_id])
-        last = uuid.UUID(int=0)
-        while True:
-            rows = await self._connection.execute(self._reads[_SELECT_IDS], (*_thread_values(key), last))
-            if not rows:
-                return
+        rows = await self._connection.execute(self._reads[_SELECT_IDS], _thread_values(key))
+        while rows:
             yield EventKeys([str(row.message_id) for row in rows], [])
-            last = rows[-1].message_id
+            after = (*_thread_values(key), rows[-1].message_id)
+            rows = await self._connection.execute(self._reads[_SELECT_IDS_AFTER], after)
 
     async def purge(self, key: ThreadKey, thread: Thread, users: Sequence[str]) -> None:
         buckets = range(bucket_of(thread.last_seq) + 1 if thread.last_seq else 0)

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
+from chat.domain.model import BUCKET, Details, LearnerId, Message, Status, Thread, ThreadKey
+from chat.domain.validate import MAX_CONTENT_BYTES, MAX_METADATA_BYTES
 from chat.domain.verdict import Remembered
 from chat.settings import Settings
 from chat.storage.session import Connection
-from chat.storage.store import Store
+from chat.storage.store import MANY_IDS, Store
 from chat.storage.writes import CommandWrite, MessageWrite, ThreadWrite
 from tests.records import uid
 from tests.stores import store_of
@@ -153,6 +155,29 @@ async def test_large_messages_pass_cassandras_batch_limit(store: Store, keys: Ke
     await store.write_messages(long, [])
     await store.commit([write._replace(messages=long)])
     assert (await store.load_threads([write.key]))[write.key].thread == write.thread
+
+
+async def test_a_trip_that_is_more_than_one_mutation_is_written(store: Store, keys: Keys) -> None:
+    """A whole bucket of messages at the limit of their size is larger than Cassandra's largest mutation."""
+    write = _write(keys, 1, range(1, BUCKET + 1), position=9)
+    content, metadata = "x" * MAX_CONTENT_BYTES, "x" * MAX_METADATA_BYTES
+    large = [one._replace(message=one.message._replace(content=content, metadata=metadata)) for one in write.messages]
+    await store.write_messages(large, [])
+    wanted = [(write.key, seq) for seq in (1, BUCKET // 2, BUCKET)]
+    assert await store.read_messages(wanted) == {one: large[one[1] - 1].message for one in wanted}
+
+
+async def test_every_message_of_a_thread_is_named_for_its_tombstone(store: Store, keys: Keys) -> None:
+    """Page by page, each id once: the nil UUID too, which is the first of all; a thread without any names none."""
+    write = _write(keys, 1, range(1, MANY_IDS + 2), position=9)
+    first = write.messages[0]
+    nil = first._replace(message=first.message._replace(message_id=str(uuid.UUID(int=0))))
+    write = write._replace(messages=[nil, *write.messages[1:]])
+    empty = _write(keys, 2, range(1, 1), position=9)
+    await store.commit([write, empty])
+    named = [one async for page in store.event_keys(write.key) for one in page.messages]
+    assert sorted(named) == sorted(one.message.message_id for one in write.messages)
+    assert [one async for page in store.event_keys(empty.key) for one in page.messages] == []
 
 
 async def test_more_ids_than_are_loaded_are_looked_up(store: Store, keys: Keys) -> None:

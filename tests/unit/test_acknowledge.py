@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.acknowledge import Outstanding
-from streams.chunk import MAX_RECORDS, Chunk, chunks
+from streams.chunk import MAX_BYTES, MAX_RECORDS, Chunk, chunks
 
 ONE, TWO = TP("chat.commands", 0), TP("chat.commands", 1)
 
 
 def _chunk(tp: TP, first: int, last: int) -> Chunk:
-    return Chunk(tp, [SimpleNamespace(offset=offset, timestamp=1000 + offset) for offset in range(first, last + 1)])
+    return Chunk(tp, [_record(offset) for offset in range(first, last + 1)])
+
+
+def _record(offset: int, size: int = 0) -> SimpleNamespace:
+    return SimpleNamespace(offset=offset, timestamp=1000 + offset, value=b"x" * size)
 
 
 def _begun(outstanding: Outstanding, *parts: Chunk) -> None:
@@ -85,3 +89,18 @@ def test_many_records_make_chunks_of_bounded_size() -> None:
     assert [len(one.records) for one in made] == [MAX_RECORDS, MAX_RECORDS, 11]
     assert [record for one in made for record in one.records] == list(records)
     assert made[-1].next_offset == 2 * MAX_RECORDS + 11
+
+
+def test_large_records_make_chunks_of_bounded_weight() -> None:
+    """What would go beyond the bound begins a chunk; a record that is larger than it has one to itself."""
+    sizes = [MAX_BYTES // 2, MAX_BYTES // 2, 1, MAX_BYTES + 1, 0, 1]
+    made = list(chunks(ONE, [_record(offset, size) for offset, size in enumerate(sizes)]))
+    assert [[record.offset for record in one.records] for one in made] == [[0, 1], [2], [3], [4, 5]]
+    assert [one.size for one in made] == [MAX_BYTES, 1, MAX_BYTES + 1, 1]
+
+
+def test_a_record_without_a_value_weighs_nothing() -> None:
+    """Heartbeats and tombstones have none; and of no records there is no chunk."""
+    record = SimpleNamespace(offset=7, value=None)
+    assert [(one.next_offset, one.size) for one in chunks(ONE, [record])] == [(8, 0)]
+    assert list(chunks(ONE, [])) == []

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from faust.types import TP
 
 from streams.chunk import Chunk
-from streams.lane import TRIP, Lane
+from streams.lane import TRIP, TRIP_BYTES, Lane
 from streams.memory import Memory
 from streams.records import Record
 
@@ -39,14 +39,14 @@ class Ends:
         self.error.set_result(error)
 
 
-def _chunk(first: int, count: int) -> Chunk:
+def _chunk(first: int, count: int, value: bytes = b"") -> Chunk:
     return Chunk(
         PARTITION,
-        [SimpleNamespace(offset=first + number, key=b"tenant-1/learner-1", value=b"") for number in range(count)],
+        [SimpleNamespace(offset=first + number, key=b"tenant-1/learner-1", value=value) for number in range(count)],
     )
 
 
-async def _sent(way: SlowWay, sizes: list[int]) -> list[int]:
+async def _sent(way: SlowWay, sizes: list[int], value: bytes = b"") -> list[int]:
     """The order in which chunks are acknowledged, all but the first put while that is at work."""
     acknowledged: list[int] = []
     last = asyncio.Event()
@@ -58,7 +58,7 @@ async def _sent(way: SlowWay, sizes: list[int]) -> list[int]:
 
     lane = Lane(way, Memory(10), Ends())
     for number, size in enumerate(sizes):
-        lane.put(_chunk(sum(sizes[:number]), size), partial(acknowledge, number))
+        lane.put(_chunk(sum(sizes[:number]), size, value), partial(acknowledge, number))
         await way.entered.wait()
     assert acknowledged == []
     way.open.set()
@@ -79,6 +79,13 @@ async def test_a_trip_is_bounded() -> None:
     way = SlowWay()
     await _sent(way, [1, TRIP, 1, TRIP])
     assert [len(offsets) for offsets in way.gone] == [1, TRIP, 1 + TRIP]
+
+
+async def test_a_trip_of_large_records_is_bounded() -> None:
+    """A lane takes no further chunk once the values weigh what a trip may."""
+    way = SlowWay()
+    assert await _sent(way, [1, 3, 1, 2, 5], b"x" * (TRIP_BYTES // 4)) == [0, 1, 2, 3, 4]
+    assert [len(offsets) for offsets in way.gone] == [1, 4, 7]
 
 
 async def test_nothing_is_acknowledged_after_an_error() -> None:

@@ -91,10 +91,11 @@ def test_what_was_forgotten_weighs_nothing() -> None:
     assert [_learner(number) in memory for number in (1, 2)] == [True, True]
 
 
-def test_words_weigh_too() -> None:
-    """A thread with long metadata takes the room of many."""
+@pytest.mark.parametrize("words", ["x" * 8_192, "🙂" + "x" * 2_048], ids=["long", "with-an-emoji"])
+def test_words_weigh_too(words: str) -> None:
+    """A thread with long metadata takes the room of many; one emoji makes them four times as heavy."""
     memory, key = Memory(share=10_000), ThreadKey(_learner(1), uid(1, 1))
-    details = Details("t", "x" * 16_384, "teacher-1", 1, 1)
+    details = Details("t", words, "teacher-1", 1, 1)
     long = Thread(key.thread_id, details, Status.LIVE, 0, 1, 1, 1, 1, 1)
     memory.add_learner(key.learner, _ids(0))
     memory.add_thread(key, LoadedThread(long, _ids(0)))

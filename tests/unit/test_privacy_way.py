@@ -8,9 +8,10 @@ import pytest
 
 from chat.domain.events import event_id
 from chat.domain.model import Learner, Life
-from chat.domain.privacy import Kind, State
+from chat.domain.privacy import Kind, Request, State
 from chat.domain.privacy_commands import PRIVACY_TYPES
-from chat.privacy.job import registry
+from chat.errors import StorageUnavailable
+from chat.privacy.job import Save, registry
 from streams.bootstrap import _disabled
 from tests.privacy_desk import OFFICER, Calls, Desk, Killed, NotingJob, PrivacyLog
 from tests.records import settings_for_tests, token, uid
@@ -282,6 +283,33 @@ async def test_a_worker_that_dies_on_the_way_loses_and_doubles_nothing(
     assert (desk.kept.kept, desk.kept.open, desk.kept.entries) == (whole.kept.kept, whole.kept.open, whole.kept.entries)
     assert {one.fields["event_id"] for one in desk.events()} == {one.fields["event_id"] for one in whole.events()}
     assert desk.refusals() == []
+
+
+async def test_a_group_that_is_set_back_says_no_beginning_behind_an_end(log: PrivacyLog, desk: Desk) -> None:
+    """The events of a request have one key: what compaction leaves of them is its end."""
+    desk.jobs = [NotingJob()]
+    log.ask("ExportLearnerData")
+    await desk.take(log.records)
+    await desk.run()
+    await desk.take(log.records)
+    assert desk.event_types() == ["CHAT_PRIVACY_EXPORT_REQUESTED", "CHAT_PRIVACY_EXPORT_COMPLETED"]
+
+
+async def test_a_beginning_is_said_again_until_the_request_is_run(log: PrivacyLog, desk: Desk) -> None:
+    """Whether it was said cannot be known before that; once the job is begun, it was."""
+    desk.jobs = [NotingJob(hooks={"pack": _falter})]
+    log.ask("ExportLearnerData")
+    for _ in range(2):
+        await desk.take(log.records)
+    assert desk.event_types() == ["CHAT_PRIVACY_EXPORT_REQUESTED"] * 2
+    await desk.look_once(Calls())
+    await desk.take(log.records)
+    assert desk.request().state is State.WAITING
+    assert len(desk.events()) == 2
+
+
+def _falter(_request: Request, _save: Save) -> None:
+    raise StorageUnavailable("away")
 
 
 async def test_a_group_that_is_set_back_changes_nothing_that_was_done(log: PrivacyLog, desk: Desk) -> None:

@@ -48,6 +48,14 @@ async def test_the_oldest_leave_first() -> None:
     assert len(recent) == 0
 
 
+async def test_words_with_an_emoji_take_four_bytes_a_character() -> None:
+    """Of two messages as long as each other only the plain one has room."""
+    for content, held in (("x" * 1_001, 1), ("🙂" + "x" * 1_000, 0)):
+        recent = Recent(3 * 700)
+        recent.note(_key(1), _message(1, content), LONG)
+        assert len(recent) == held
+
+
 async def test_a_life_that_is_over_is_let_go() -> None:
     """Nothing of it is held, and all of the others'."""
     recent = _noted(1, 2)
