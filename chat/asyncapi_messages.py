@@ -76,7 +76,10 @@ def dead_letter() -> Message:
     """A record that could not be read, as it was."""
     source = {
         "x-error-code": {"type": "string", "enum": list(UNREADABLE), "description": "Why."},
-        "x-error-detail": {"type": "string", "description": "A sentence that repeats nothing of the record."},
+        "x-error-detail": {
+            "type": "string",
+            "description": "A sentence that repeats nothing of the record; says so where something is left out.",
+        },
         "x-source-topic": {"type": "string", "description": "Where the record lies."},
         "x-source-partition": {"type": "string", "pattern": "^[0-9]+$"},
         "x-source-offset": {"type": "string", "pattern": "^[0-9]+$"},
@@ -84,10 +87,10 @@ def dead_letter() -> Message:
     }
     return {
         "name": "DeadLetter",
-        "title": "A record's own key, bytes and headers, its token aside.",
+        "title": "A record's own key, bytes and headers, its token aside; without what is too large for Kafka.",
         "contentType": "application/octet-stream",
         "headers": {"type": "object", "required": list(source), "properties": source},
-        "payload": {"type": "string", "format": "binary", "description": "Whatever was sent."},
+        "payload": {"type": "string", "format": "binary", "description": "Whatever was sent, if it fits."},
     }
 
 

@@ -12,6 +12,14 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 MIB = 1 << 20
 APPEND_TIME = "message.timestamp.type"
+COMMAND_BYTES = MIB
+CAUSED_BYTES = 2 * MIB
+"""How large a record may be: a command, and what it causes, which holds the command's content and somewhat more."""
+
+_ANY_TIME = {f"message.timestamp.{side}.max.ms": str(2**63 - 1) for side in ("before", "after")}
+"""A record keeps the time that the worker gave it, be its clock wrong or its command old: refused, it would be
+published again and again.
+"""
 
 
 class Topic(StrEnum):
@@ -38,9 +46,11 @@ def specs(settings: Settings) -> tuple[Spec, ...]:
     if settings.topic_min_isr > settings.topic_replication:
         raise BadSetting("TOPIC_MIN_ISR: must not be more than TOPIC_REPLICATION")
     safe = {"min.insync.replicas": str(settings.topic_min_isr)}
-    stamped = safe | {APPEND_TIME: "LogAppendTime", "max.message.bytes": str(MIB)}
-    # What a command causes holds the command's content and somewhat more, so nothing accepted is too large to go on.
-    caused = safe | {"max.message.bytes": str(2 * MIB)}
+    # Kafka measures a batch as it comes, and once more where it has to unpack it. What is stored as it was packed may
+    # be a thousand times as large when it is read.
+    measured = {"max.message.bytes": str(COMMAND_BYTES), "compression.type": "uncompressed"}
+    stamped = safe | {APPEND_TIME: "LogAppendTime"} | measured
+    caused = safe | {"max.message.bytes": str(CAUSED_BYTES)} | _ANY_TIME
     compacted = {
         "cleanup.policy": "compact,delete",
         "retention.ms": str(settings.message_retention_days * DAY),

@@ -11,7 +11,7 @@ from yarl import URL
 from chat.errors import BrokerUnavailable
 from chat.kafka import bootstrap_servers
 from chat.settings import Settings
-from chat.topic_specs import Topic
+from chat.topic_specs import CAUSED_BYTES, Topic
 from streams.credentials import credentials
 from streams.lanes import Lanes
 from streams.lease import SESSION_SECONDS
@@ -117,7 +117,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "broker_commit_interval": 0.5,
         "producer_request_timeout": 30.0,
         "producer_max_batch_size": 262_144,
-        "producer_max_request_size": 2_097_152,
+        "producer_max_request_size": CAUSED_BYTES,
         "stream_wait_empty": False,
         "stream_recovery_delay": 0.0,
         "table_standby_replicas": 0,

@@ -11,6 +11,9 @@ from streams.publish import Outgoing
 from streams.records import CONTINUED, DeadLetter, Record
 from streams.waiting import Waiting
 
+CUT = "; value, headers and a long key are left out, for Kafka takes no record of that size"
+"""How the detail ends where a letter is not whole."""
+
 
 class Letters(Protocol):
     """How dead letters go out."""
@@ -59,13 +62,21 @@ def own_headers(record: Record) -> Headers:
 
 def _letter(letter: DeadLetter, content: Content, last: Headers) -> Outgoing:
     record = letter.record
+    said = _said(letter, CUT)
+    cut = Outgoing(record.key, None, record.timestamp, said, Outgoing(None, None, record.timestamp, said))
+    headers = [*content.headers, *_said(letter), *last]
+    return Outgoing(record.key, content.value, record.timestamp, headers, cut)
+
+
+def _said(letter: DeadLetter, more: str = "") -> Headers:
+    """The service's own headers."""
+    record = letter.record
     said = {
         "x-error-code": letter.code,
-        "x-error-detail": letter.detail,
+        "x-error-detail": letter.detail + more,
         "x-source-topic": record.topic,
         "x-source-partition": str(record.partition),
         "x-source-offset": str(record.offset),
         "x-source-timestamp": str(record.timestamp),
     }
-    added = [(key, value.encode()) for key, value in said.items()]
-    return Outgoing(record.key, content.value, record.timestamp, [*content.headers, *added, *last])
+    return [(key, value.encode()) for key, value in said.items()]

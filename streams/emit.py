@@ -88,19 +88,19 @@ class Emitter:
     def _event(self, record: Record, said: Said) -> Outgoing:
         event = said.event
         value, framing = self._encoded(event.type, event.fields)
-        headers = [*continued(record), *said.headers, *framing]
+        headers = [*said.headers, *framing]
         if event.flagged:
             headers.append((FLAGGED, b"true"))
         if self.cloud_events:
             headers += attributes(event, self.format)
-        return Outgoing(event.key.encode(), value, record.timestamp, headers)
+        return _caused(record, event.key.encode(), value, headers)
 
     def _refusal(self, refusal: Refusal) -> tuple[Destination, Outgoing]:
         identity, record = refusal.identity, refusal.record
         key = learner_key(identity.tenant_id, identity.learner_id).encode()
         value, framing = self._encoded("CommandRejected", _rejected(refusal))
         destination = Destination(Topic.REJECTIONS, partition_of(key, self.partitions))
-        return destination, Outgoing(key, value, record.timestamp, [*continued(record), *framing])
+        return destination, _caused(record, key, value, framing)
 
     def _encoded(self, record_type: str, fields: Mapping[str, object]) -> tuple[bytes, Sequence[tuple[str, bytes]]]:
         """A value, and the headers that belong to its framing."""
@@ -109,6 +109,12 @@ class Emitter:
             return value, ()
         framed, fingerprint = confluent.framed(value, self.schema_ids[record_type])
         return framed, [(confluent.HEADER, fingerprint)]
+
+
+def _caused(record: Record, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Outgoing:
+    """An outcome with those headers of its command that go on, which are all that can make it too large."""
+    cut = Outgoing(key, value, record.timestamp, headers)
+    return Outgoing(key, value, record.timestamp, [*continued(record), *headers], cut)
 
 
 def _offset(refusal: Refusal) -> int:

@@ -4,9 +4,10 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from time import time_ns
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from chat import broker as administration
@@ -206,6 +207,36 @@ async def test_times_that_producers_chose_are_not_taken_for_the_brokers(house: S
     assert producer.flush(30) == 0
     with pytest.raises(TopicMismatch, match=r"chat\.commands holds records whose times their producers chose"):
         await topics.apply(house)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("topic", [Topic.COMMANDS, Topic.PRIVACY_COMMANDS])
+async def test_a_packed_command_is_measured_unpacked(house: Settings, topic: Topic, codec: str) -> None:
+    """A few kilobytes that are megabytes when they are read are refused; under older settings only until `apply`."""
+    broker(house).alter(topic, {"compression.type": "producer"})
+    assert sent(house, topic, bytes(3 << 20), codec) is None
+    changes = [str(change) for change in await topics.apply(house)]
+    assert changes == [f"{topic}: compression.type producer -> uncompressed"]
+    until(lambda: sent(house, topic, bytes(3 << 20), codec) == "MSG_SIZE_TOO_LARGE", what="the refusal")
+    assert sent(house, topic, bytes(1 << 19), codec) is None
+
+
+@pytest.mark.parametrize("topic", Topic)
+@pytest.mark.parametrize("hours", [2, -24 * 400])
+def test_what_a_wrong_clock_stamps_is_taken(house: Settings, topic: Topic, hours: int) -> None:
+    """A worker's records keep its partitions going, its clock ahead of the brokers' or its command long past."""
+    assert sent(house, topic, b"of another time", time=time_ns() // 1_000_000 + hours * 3_600_000) is None
+
+
+def sent(settings: Settings, topic: Topic, value: bytes, codec: str = "none", time: int = 0) -> str | None:
+    """What Kafka has against a record; `time` 0 is now."""
+    config = {"bootstrap.servers": settings.kafka_bootstrap_servers[0], "compression.type": codec}
+    producer = Producer(config | {"message.max.bytes": 10_000_000})
+    errors: list[KafkaError | None] = []
+    producer.produce(str(topic), value, b"key", timestamp=time, on_delivery=lambda error, _: errors.append(error))
+    assert producer.flush(30) == 0
+    (error,) = errors
+    return None if error is None else str(error.name())
 
 
 async def test_the_first_writer_of_a_record_wins(keyspace: Settings, connection: Connection) -> None:

@@ -39,6 +39,8 @@ class Bad:
     partition: int = HOME
     bearer: str | None = None
     value: bytes | None = None
+    correlation: bytes | None = None
+    """In the place of the number by which it is known."""
 
 
 BAD = {
@@ -68,8 +70,9 @@ UNREADABLE = {"undecodable", "unknown_schema", "unknown_type", "no_identity"}
 class Client:
     """Sends one record after the other and sees what becomes of them."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers[0], "log_level": 0})
+    def __init__(self, settings: Settings, **config: object) -> None:
+        own = {"bootstrap.servers": settings.kafka_bootstrap_servers[0], "log_level": 0}
+        self._producer = Producer(own | {name.replace("_", "."): value for name, value in config.items()})
         self._reader = Reader(settings.kafka_bootstrap_servers[0], PARTITIONS)
         self._ids = iter(range(1, 1_000_000))
 
@@ -85,7 +88,8 @@ class Client:
         """Sends a record; the number by which it is known."""
         number = str(next(self._ids))
         bearer = bad.bearer if bad.bearer is not None else "Bearer " + token(**bad.token)
-        headers = [("correlation-id", number.encode()), ("authorization", bearer.encode())]
+        correlation = number.encode() if bad.correlation is None else bad.correlation
+        headers = [("correlation-id", correlation), ("authorization", bearer.encode())]
         value = bad.value if bad.value is not None else self._value(int(number), bad.fields)
         self._producer.produce("chat.commands", value, bad.key, partition=bad.partition, headers=headers)
         self._producer.flush()

@@ -21,12 +21,13 @@ def test_every_topic_has_one_spec() -> None:
 
 @pytest.mark.parametrize(("topic", "days"), [(Topic.COMMANDS, 7), (Topic.PRIVACY_COMMANDS, 30)])
 def test_commands_are_stamped_by_the_broker_and_kept_for_days(topic: Topic, days: int) -> None:
-    """A command topic deletes after its days, takes the broker's time and up to 1 MiB."""
+    """A command topic deletes after its days, takes the broker's time and up to 1 MiB, unpacked."""
     assert config(topic) == {
         "cleanup.policy": "delete",
         "retention.ms": str(days * DAY),
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": "1048576",
+        "compression.type": "uncompressed",
         "min.insync.replicas": "1",
         "segment.ms": "3600000",
         "file.delete.delay.ms": "60000",
@@ -35,7 +36,7 @@ def test_commands_are_stamped_by_the_broker_and_kept_for_days(topic: Topic, days
 
 
 def test_events_are_compacted_and_live_as_long_as_messages() -> None:
-    """Events are compacted within a day and deleted with the messages."""
+    """Events are compacted within a day, deleted with the messages, and of any time."""
     assert config(Topic.EVENTS, message_retention_days=30) == {
         "cleanup.policy": "compact,delete",
         "retention.ms": str(30 * DAY),
@@ -43,6 +44,8 @@ def test_events_are_compacted_and_live_as_long_as_messages() -> None:
         "max.compaction.lag.ms": str(DAY),
         "delete.retention.ms": str(7 * DAY),
         "max.message.bytes": "2097152",
+        "message.timestamp.before.max.ms": "9223372036854775807",
+        "message.timestamp.after.max.ms": "9223372036854775807",
         "min.insync.replicas": "1",
         "segment.ms": "3600000",
         "file.delete.delay.ms": "60000",
@@ -51,11 +54,13 @@ def test_events_are_compacted_and_live_as_long_as_messages() -> None:
 
 @pytest.mark.parametrize("topic", [Topic.REJECTIONS, Topic.DEAD_LETTER])
 def test_what_a_command_causes_has_room_for_all_of_it(topic: Topic) -> None:
-    """Refusals and dead letters are kept for 7 days and may be twice as large as a command."""
+    """Refusals and dead letters are kept for 7 days, of any time, and may be twice as large as a command."""
     assert config(topic, topic_replication=3, topic_min_isr=2) == {
         "cleanup.policy": "delete",
         "retention.ms": str(7 * DAY),
         "max.message.bytes": "2097152",
+        "message.timestamp.before.max.ms": "9223372036854775807",
+        "message.timestamp.after.max.ms": "9223372036854775807",
         "min.insync.replicas": "2",
         "segment.ms": str(DAY),
         "file.delete.delay.ms": "60000",
