@@ -10,6 +10,7 @@ from collections import OrderedDict
 from sys import getsizeof
 from typing import NamedTuple
 
+from chat.clock import seconds
 from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.storage.learner_keys import KEPT_SECONDS
 
@@ -48,7 +49,7 @@ class Recent:
     def find(self, key: ThreadKey, message_id: str) -> Message | None:
         """A message as it was written last, None where it has to be read."""
         noted = self._noted.get((key, message_id))
-        return noted.message if noted is not None and noted.until > time.monotonic() else None
+        return noted.message if noted is not None and noted.until > seconds() else None
 
     def note(self, key: ThreadKey, message: Message, retention: int) -> None:
         """Keeps what was written; `retention` is its tenant's, in seconds."""
@@ -56,7 +57,7 @@ class Recent:
         if message.created_at // 1000 + retention < time.time() + EXPIRING_SECONDS:
             return
         weight = _MESSAGE_BYTES + weight_of(message.content or "") + weight_of(message.metadata)
-        self._noted[key, message.message_id] = _Noted(message, weight, time.monotonic() + KEPT_SECONDS)
+        self._noted[key, message.message_id] = _Noted(message, weight, seconds() + KEPT_SECONDS)
         self._total += weight
         while self._total > self._share:
             self._drop(next(iter(self._noted)))
@@ -75,11 +76,11 @@ class Recent:
         if self._noted and not self._sweeping:
             self._sweeping = True
             until = next(iter(self._noted.values())).until
-            asyncio.get_running_loop().call_later(max(0.0, until - time.monotonic()), self._sweep)
+            asyncio.get_running_loop().call_later(max(0.0, until - seconds()), self._sweep)
 
     def _sweep(self) -> None:
         self._sweeping = False
-        now = time.monotonic()
+        now = seconds()
         while self._noted and next(iter(self._noted.values())).until <= now:
             self._drop(next(iter(self._noted)))
         self._sweep_later()

@@ -4,11 +4,11 @@ A key that has a successor opens what came into the log until `GRACE` later, who
 replay judges as the first run did. It is destroyed when no such record can be left in a command topic.
 """
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from chat.clock import seconds
 from chat.errors import KeyStoreUnfit
 from chat.privacy.sealed_command import CommandKey, CommandOpener, new_private_key
 from chat.settings import Settings
@@ -41,12 +41,12 @@ class CommandKeys:
 
     async def find(self, key_ids: Collection[bytes]) -> Mapping[bytes, Opener]:
         """Those of the keys that were ever here. Raises what `SealingKeys` does; may be called again."""
-        if time.monotonic() >= self._until or any(one not in self._held for one in key_ids):
+        if seconds() >= self._until or any(one not in self._held for one in key_ids):
             await self._look(key_ids)
         return self._held
 
     async def _look(self, key_ids: Collection[bytes]) -> None:
-        until = time.monotonic() + HELD_SECONDS
+        until = seconds() + HELD_SECONDS
         names = {one.hex() for one in (*self._held, *key_ids)}
         known = [one for one in (await self.keys.load()).known if one.name in names]
         self._held = {bytes.fromhex(one.name): await self._opened(one) for one in known}

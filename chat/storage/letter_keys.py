@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from chat.clock import seconds
 from chat.privacy.envelope import new_key
 from chat.privacy.sealed_letter import LetterKey
 from chat.settings import Settings
@@ -49,10 +50,10 @@ class LetterKeys:
     async def opening(self, day: str) -> LetterKey | None:
         """The day's key; None where there is none, or none any more."""
         key, until = self._held.get(day, (None, 0.0))
-        if time.monotonic() >= until:
-            until = time.monotonic() + HELD_SECONDS
+        if seconds() >= until:
+            until = seconds() + HELD_SECONDS
             key = await self._look(day)
-            self._held = {name: one for name, one in self._held.items() if time.monotonic() < one[1]}
+            self._held = {name: one for name, one in self._held.items() if seconds() < one[1]}
             self._held[day] = key, until
         return key
 

@@ -8,12 +8,12 @@ import contextlib
 import os
 import secrets
 import socket
-import time
 from types import TracebackType
 from typing import Self
 
 import structlog
 
+from chat.clock import seconds
 from chat.errors import StorageUnavailable
 from chat.storage.session import Connection
 
@@ -31,7 +31,7 @@ _FREE = "DELETE FROM schema_lock WHERE name = %s IF owner = %s"
 class MigrationLock:
     """An async context manager: waits for the lock, keeps it, frees it. Raises `StorageUnavailable`.
 
-    `until` is the time, by the monotonic clock, up to which the lock is surely ours.
+    `until` is the time, by `chat.clock`, up to which the lock is surely ours.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -42,7 +42,7 @@ class MigrationLock:
 
     def require(self) -> None:
         """Raises `StorageUnavailable` where the lock may be somebody else's by now."""
-        if time.monotonic() >= self.until:
+        if seconds() >= self.until:
             raise StorageUnavailable("the migrations' lock was lost, for it could not be renewed in time: run it again")
 
     async def __aenter__(self) -> Self:
@@ -67,7 +67,7 @@ class MigrationLock:
 
     async def _take(self) -> str | None:
         """None where the lock is ours now, else who has it."""
-        asked = time.monotonic()
+        asked = seconds()
         answer = (await self._connection.execute(_TAKE, (_NAME, self.owner, TTL)))[0]
         if not answer.applied and answer.owner != self.owner:
             return str(answer.owner)
@@ -76,9 +76,9 @@ class MigrationLock:
 
     async def _renew(self) -> None:
         """Until cancelled, or until the lock is somebody else's: `require` tells the owner."""
-        while time.monotonic() < self.until:
+        while seconds() < self.until:
             await asyncio.sleep(TTL / 6)
-            asked = time.monotonic()
+            asked = seconds()
             with contextlib.suppress(StorageUnavailable):  # asked again while there is time
                 answer = (await self._connection.execute(_RENEW, (TTL, self.owner, _NAME, self.owner)))[0]
                 self.until = asked + TTL if answer.applied else 0.0
