@@ -1,6 +1,7 @@
 """Stores of bundles that are away, full, or say no: typed errors, nothing half written, and the export goes on."""
 
 import asyncio
+import os
 import resource
 import signal
 import subprocess
@@ -165,6 +166,25 @@ def test_a_signing_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
         SigningKey.load(file)
     with pytest.raises(SigningKeyUnfit, match="cannot be read"):
         SigningKey.load(tmp_path / "none.pem")
+
+
+async def test_a_file_that_goes_while_a_bundle_is_deleted_keeps_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that gives up takes its unfinished file away: all others are deleted all the same."""
+    store = FolderStore(tmp_path)
+    for name in ("a", "b", "c"):
+        await store.put("bundle", name, b"sealed")
+    unlink = os.unlink
+
+    def after_the_writer(path: str, *, dir_fd: int | None = None) -> None:
+        unlink(path, dir_fd=dir_fd)
+        if dir_fd is not None:  # as `rmtree` deletes
+            unlink(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", after_the_writer)
+    await store.delete("bundle")
+    assert [one async for one in store.bundles()] == []
 
 
 def test_a_killed_writer_leaves_only_what_is_finished(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 from chat.errors import BundleStoreFull, BundleStoreRefused, BundleStoreUnavailable
 from chat.privacy.durable import sync, write_new
@@ -90,13 +91,19 @@ class FolderStore:
             with _locked(folder):
                 (folder / KEY).unlink(missing_ok=True)
             sync(folder)
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, onerror=_unless_gone)
             sync(self._folder)
 
     def _bundles(self) -> list[Kept]:
         with _typed(), contextlib.suppress(FileNotFoundError):
             return [Kept(one.name, _touched_at(one)) for one in self._folder.iterdir() if one.is_dir()]
         return []
+
+
+def _unless_gone(_call: object, _path: str, error: Any) -> None:
+    """What somebody else has deleted meanwhile, such as a part of a file that was being written, keeps nothing else."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _make_folders(*folders: Path) -> None:
