@@ -121,7 +121,7 @@ async def test_the_client_follows_a_thread(house: House, author: Author, tmp_pat
     """Both kinds, over an expired token, a killed API and a killed worker, to the thread's end; the example is one."""
     await author.until_there(house)
     token = tmp_path / "token"
-    token.write_text(author.client.token(TENANT, exp=int(time.time()) + 3))
+    token.write_text(author.client.token(TENANT, exp=int(time.time()) + 8))
     example = _example(house.address, author.thread, token)
     seen: list[LiveEvent] = []
     following = asyncio.create_task(_follow(house.address, author.thread, token, seen))
