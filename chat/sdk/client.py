@@ -122,7 +122,8 @@ class Client:
         if error is not None:
             self._ledger.fail(pending, typed(error))
             return
-        self._ledger.place(pending, Position(message.topic(), message.partition(), message.offset()))
+        position = Position(message.topic(), message.partition(), message.offset())
+        self._ledger.place(pending, position, message.timestamp()[1])
         if self._consumer is None:
             self._ledger.give_up(BadInput("outcomes", "were not asked for when the producer was made"))
 
@@ -144,7 +145,7 @@ class Client:
         if message.error() is not None:
             self._mishear(typed(message.error()))
             return
-        heard = Heard(message.topic(), message.value(), dict(message.headers() or ()))
+        heard = Heard(message.topic(), message.value(), dict(message.headers() or ()), message.timestamp()[1])
         said = verdict(heard)
         if said is not None:
             self._ledger.hear(said)

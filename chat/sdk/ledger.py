@@ -11,19 +11,24 @@ from chat.sdk.record import Identity
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A command on its way: `placed` is done when Kafka has it, `outcome` when the service has said its word."""
+    """A command on its way: `placed` is done when Kafka has it, since `time` (milliseconds); `outcome` when the service
+    has said its word.
+    """
 
     command_id: str | None
     identity: Identity | None
     placed: Future[Position] = field(default_factory=Future)
     outcome: Future[Outcome] = field(default_factory=Future)
-    verdict: Verdict | None = None
+    time: int | None = None
 
 
 class Ledger:
     """Matches verdicts with commands. Any thread may call any method.
 
     A verdict can be heard before Kafka's word of where its command lies: it is kept while commands are on their way.
+
+    An event does not say where its command lies. Of equal commands one at most is applied, and the others' refusals do
+    say: so an event waits until one is left of those that Kafka took when it took the event's.
     """
 
     def __init__(self) -> None:
@@ -32,6 +37,7 @@ class Ledger:
         self._by_position: dict[Position, Pending] = {}
         self._by_identity: dict[Identity, deque[Pending]] = defaultdict(deque)
         self._early: dict[Position, Verdict] = {}
+        self._events: dict[Identity, list[Verdict]] = defaultdict(list)
 
     def __len__(self) -> int:
         return len(self._unplaced) + len(self._by_position)
@@ -43,15 +49,17 @@ class Ledger:
             if pending.identity is not None:
                 self._by_identity[pending.identity].append(pending)
 
-    def place(self, pending: Pending, position: Position) -> None:
-        """Kafka has the command."""
+    def place(self, pending: Pending, position: Position, time: int | None = None) -> None:
+        """Kafka has the command, since `time` (milliseconds)."""
         with self._lock:
+            pending.time = time
             pending.placed.set_result(position)
             self._by_position[position] = pending
-            verdict = self._early.get(position, pending.verdict)
+            verdict = self._early.get(position)
             self._arrived(pending)
             if verdict is not None:
                 self._settle(pending, verdict)
+            self._match(pending.identity)
 
     def fail(self, pending: Pending, error: Exception) -> None:
         """Kafka does not have the command."""
@@ -60,35 +68,47 @@ class Ledger:
             self._forget(pending)
             pending.placed.set_exception(error)
             pending.outcome.set_exception(error)
+            self._match(pending.identity)
 
     def hear(self, verdict: Verdict) -> None:
         """Somebody's verdict, perhaps on one of ours."""
         with self._lock:
-            pending = self._whose(verdict)
-            if pending is not None:
+            if verdict.position is None:
+                self._hear_event(verdict)
+            elif (pending := self._by_position.get(verdict.position)) is not None:
                 self._settle(pending, verdict)
-            elif verdict.position is not None and self._unplaced:
+                self._match(pending.identity)
+            elif self._unplaced:
                 self._early[verdict.position] = verdict
 
     def give_up(self, error: Exception) -> None:
         """No verdict will be heard any more: says so to all whose command Kafka has."""
         with self._lock:
+            self._events.clear()
             for pending in list(self._by_position.values()):
                 self._forget(pending)
                 pending.outcome.set_exception(error)
 
-    def _whose(self, verdict: Verdict) -> Pending | None:
-        if verdict.position is not None:
-            return self._by_position.get(verdict.position)
-        waiting = self._by_identity.get(verdict.identity, ()) if verdict.identity is not None else ()
-        # The same command sent twice: the first is applied, the second refused as its duplicate.
-        return next((pending for pending in waiting if pending.verdict is None), None)
+    def _hear_event(self, verdict: Verdict) -> None:
+        if verdict.identity in self._by_identity:
+            self._events[verdict.identity].append(verdict)
+            self._match(verdict.identity)
+
+    def _match(self, identity: Identity | None) -> None:
+        """Gives each event to whom alone it can belong, and lets go of those that are nobody's."""
+        if identity not in self._events:
+            return
+        waiting = self._by_identity.get(identity, ())
+        for verdict in self._events.pop(identity):
+            fitting = [one for one in waiting if None in {one.time, verdict.time} or one.time == verdict.time]
+            if len(fitting) == 1 and fitting[0].placed.done():
+                self._settle(fitting[0], verdict)
+            elif fitting:
+                self._events[identity].append(verdict)
 
     def _settle(self, pending: Pending, verdict: Verdict) -> None:
-        pending.verdict = verdict
-        if pending.placed.done():
-            self._forget(pending)
-            pending.outcome.set_result(_outcome(pending, verdict))
+        self._forget(pending)
+        pending.outcome.set_result(_outcome(pending, verdict))
 
     def _arrived(self, pending: Pending) -> None:
         self._unplaced.remove(pending)

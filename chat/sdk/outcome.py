@@ -52,7 +52,10 @@ class Outcome:
 
 
 class Verdict(NamedTuple):
-    """What one record says of a command, which it names by position (refusals, dead letters) or identity (events)."""
+    """What one record says of a command, which it names by position (refusals, dead letters) or identity (events).
+
+    `time` is when Kafka took the command, in milliseconds, where that is known.
+    """
 
     outcome: OutcomeKind
     code: str | None
@@ -60,14 +63,16 @@ class Verdict(NamedTuple):
     event_id: str | None
     position: Position | None
     identity: Identity | None
+    time: int | None = None
 
 
 class Heard(NamedTuple):
-    """A record of one of the topics below."""
+    """A record of one of the topics below; `time` is its timestamp, that of its command."""
 
     topic: str
     value: bytes | None
     headers: Mapping[str, bytes]
+    time: int | None = None
 
 
 def verdict(heard: Heard) -> Verdict | None:
@@ -80,7 +85,7 @@ def _event(heard: Heard) -> Verdict | None:
     if fields is None or "event_type" not in fields:
         return None
     identity = (fields["tenant_id"], fields["learner_id"], fields["command_id"])
-    return Verdict(OutcomeKind.APPLIED, None, None, fields["event_id"], None, identity)
+    return Verdict(OutcomeKind.APPLIED, None, None, fields["event_id"], None, identity, heard.time)
 
 
 def _refusal(heard: Heard) -> Verdict | None:

@@ -86,6 +86,37 @@ def test_the_same_command_twice_ends_twice(order: tuple[int, int]) -> None:
     assert second.outcome.result(0).succeeded
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_equal_commands_the_second_may_be_the_one_that_is_applied(order: tuple[int, int]) -> None:
+    """As where the first came before its thread was made; Kafka took both at the same time."""
+    ledger = Ledger()
+    first, second = sent(ledger), sent(ledger)
+    ledger.place(first, at(1), NOW)
+    ledger.place(second, at(2), NOW)
+    said = (refused(1, "thread_not_found"), applied()._replace(time=NOW))
+    for one in order:
+        ledger.hear(said[one])
+    assert first.outcome.result(0).code == "thread_not_found"
+    assert (second.outcome.result(0).outcome, second.outcome.result(0).offset) == ("applied", 2)
+    assert len(ledger) == 0
+
+
+@pytest.mark.parametrize("placed_first", [True, False])
+def test_an_event_of_an_earlier_record_is_not_ones_own(placed_first: bool) -> None:  # noqa: FBT001 - pytest gives it
+    """Somebody sent the same ids before, with another body: that one is applied, this one is refused."""
+    ledger = Ledger()
+    pending = sent(ledger)
+    if placed_first:
+        ledger.place(pending, at(9), NOW)
+    ledger.hear(applied()._replace(time=NOW - 60_000))
+    if not placed_first:
+        ledger.place(pending, at(9), NOW)
+    assert not pending.outcome.done()
+    ledger.hear(refused(9, "invalid"))
+    assert pending.outcome.result(0).code == "invalid"
+    assert len(ledger) == 0
+
+
 def test_a_verdict_from_before_a_command_was_sent_is_not_its_own() -> None:
     """What is heard while nothing is on its way is forgotten."""
     ledger = Ledger()
