@@ -290,29 +290,6 @@ def test_a_worker_that_slept_through_it_brings_nothing_back(
     assert set(last_values(events, "learner-6").values()) == {None}
 
 
-def test_who_gets_a_partition_back_forgets_whom_it_knew(
-    house: House, resident: WorkerProcess, start_worker: StartWorker
-) -> None:
-    """Its learners were erased while another owned their partitions: what it kept in mind of them counts no more."""
-    resident.end()
-    first = start_worker(house.settings).until_ready()
-    lives = [Life(house, _learner_on(partition), "returned").live() for partition in range(PARTITIONS)]
-    second = start_worker(house.settings)
-    until(lambda: second.ready()[1].get("partitions") == PARTITIONS // 2, 60, "a second owner")
-    for life in lives:
-        house.request("DeleteLearnerData", life.learner, reason="other", wait=False)
-    until(lambda: not any(life.rows()["thread_owners"] for life in lives), 60, "the sweep of all of them")
-    assert second.stop() == 0
-    until(lambda: first.ready()[1].get("partitions") == PARTITIONS, 60, "the first owner's having all again")
-    assert [life.send(life.make()) for life in lives] == [["learner_erased"]] * PARTITIONS
-
-
-def _learner_on(partition: int) -> str:
-    """A learner of that partition."""
-    names = (f"returned-{number}" for number in count())
-    return next(one for one in names if partition_of(learner_key("tenant-1", one).encode(), PARTITIONS) == partition)
-
-
 def test_switched_off_an_erasure_is_still_finished(
     house: House, resident: WorkerProcess, start_worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -363,3 +340,29 @@ def test_a_worker_killed_at_every_step_leaves_one_receipt(
     assert mine == [ended["receipt"]]
     assert mine[0]["body"]["counts"]["tombstones"] == 5
     assert mine[0]["body"]["number"] == len(documents)
+
+
+def test_who_gets_a_partition_back_forgets_whom_it_knew(
+    house: House, resident: WorkerProcess, start_worker: StartWorker
+) -> None:
+    """Its learners were erased while another owned their partitions: what it kept in mind of them counts no more.
+
+    The last test here: its workers remember for a whole minute, so its erasures are still under way when it ends.
+    """
+    resident.end()
+    first = start_worker(house.settings).until_ready()
+    lives = [Life(house, _learner_on(partition), "returned").live() for partition in range(PARTITIONS)]
+    second = start_worker(house.settings)
+    until(lambda: second.ready()[1].get("partitions") == PARTITIONS // 2, 60, "a second owner")
+    for life in lives:
+        house.request("DeleteLearnerData", life.learner, reason="other", wait=False)
+    until(lambda: not any(life.rows()["thread_owners"] for life in lives), 60, "the sweep of all of them")
+    assert second.stop() == 0
+    until(lambda: first.ready()[1].get("partitions") == PARTITIONS, 60, "the first owner's having all again")
+    assert [life.send(life.make()) for life in lives] == [["learner_erased"]] * PARTITIONS
+
+
+def _learner_on(partition: int) -> str:
+    """A learner of that partition."""
+    names = (f"returned-{number}" for number in count())
+    return next(one for one in names if partition_of(learner_key("tenant-1", one).encode(), PARTITIONS) == partition)
