@@ -138,21 +138,31 @@ async def test_the_client_follows_a_thread(house: House, author: Author, tmp_pat
             house.api.start()
             house.worker.start()
             await until_async(lambda: len(_posted(seen)) == len(author.ids), SECONDS, "what was said meanwhile")
+            # Who comes back only when the thread is deleted is told that there is none.
+            await until_async(lambda: len(_lines(tmp_path)) == len(author.ids), SECONDS, "the same from the example")
             author.command("DeleteThread")
             await asyncio.wait_for(following, SECONDS)
-            said, complaints = await asyncio.to_thread(example.communicate, timeout=SECONDS)
+            await asyncio.to_thread(example.wait, timeout=SECONDS)
         finally:
             example.kill()
     assert _posted(seen) == [1, 2, 3, 4, 5, 6]
     assert seen[-1] == Ended("thread_deleted")
+    complaints = (tmp_path / "complaints").read_text()
     assert example.returncode == 0, complaints
-    assert [json.loads(line) for line in said.splitlines()] == [[seq, f"message {seq}"] for seq in range(1, 7)]
+    assert [json.loads(line) for line in _lines(tmp_path)] == [[seq, f"message {seq}"] for seq in range(1, 7)]
     assert "token_expired: connecting again" in complaints
 
 
-def _example(address: str, thread: str, token: Path) -> subprocess.Popen[str]:
+def _example(address: str, thread: str, token: Path) -> subprocess.Popen[bytes]:
     arguments = [sys.executable, str(EXAMPLE), address, thread, str(token), "0"]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=token.parent)
+    folder = token.parent
+    with (folder / "said").open("wb") as said, (folder / "complaints").open("wb") as complaints:
+        return subprocess.Popen(arguments, stdout=said, stderr=complaints, cwd=folder)
+
+
+def _lines(folder: Path) -> list[str]:
+    """What the example has printed."""
+    return (folder / "said").read_text().splitlines()
 
 
 async def _follow(address: str, thread: str, token: Path, seen: list[LiveEvent]) -> None:
