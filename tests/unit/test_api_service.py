@@ -19,6 +19,8 @@ from tests.api_client import LEARNER, ApiClient, Broken, client_of, make_app
 from tests.records import token, uid
 
 THREAD = f"/api/v1/threads/{uid(1, 1)}"
+WORDS = "a child's words"
+"""Apart from where they are used: a stack in the log shows lines of the test's own source."""
 
 
 class Servers:
@@ -146,13 +148,13 @@ async def test_a_store_that_is_away_is_503() -> None:
 
 async def test_an_error_of_ours_is_500_without_details(capsys: pytest.CaptureFixture[str]) -> None:
     """The caller learns nothing of it, the log where it was and not what it held."""
-    response = await client_of(make_app(Broken(ValueError("a child's words")))).get(THREAD)
+    response = await client_of(make_app(Broken(ValueError(WORDS)))).get(THREAD)
     assert (response.status_code, response.json()["code"]) == (500, "internal")
     assert response.headers["x-content-type-options"] == "nosniff"
     logged = "".join(capsys.readouterr())
     assert "ValueError" in logged
     assert response.headers["x-request-id"] in logged
-    assert "a child's words" not in logged + response.text
+    assert WORDS not in logged + response.text
 
 
 async def test_an_answer_that_breaks_off_is_not_begun_again(capsys: pytest.CaptureFixture[str]) -> None:
