@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from bench.contenders import SERVICE
-from bench.load import Burst, pour
+from bench.load import pour
 from bench.stage import hall
 from bench.stress.finding import Finding
+from bench.stress.pace import pace
 from bench.stress.witness import Heard, hear
 from bench.workload import Intent, Workload, post, posts
 
@@ -18,7 +19,6 @@ def half_of_it(workload: Workload, commands: int, play: int) -> Iterator[Intent]
 
 EVEN = Workload("neighbour", 42, threads=5_000)
 HALF = Workload("neighbour", 42, threads=5_000, commands=half_of_it)
-MEASURED = 40_000
 
 
 def neighbour(share: float, seconds: int) -> Iterator[Finding]:
@@ -26,8 +26,7 @@ def neighbour(share: float, seconds: int) -> Iterator[Finding]:
     with hall([EVEN]) as where:
         settings = where.house.enter(SERVICE.furnish)
         with where.bench.watched(SERVICE, settings) as worker:
-            for burst in (Burst(EVEN, EVEN.threads, touch=True), Burst(EVEN, MEASURED)):
-                rate = where.bench.measure(settings, SERVICE, worker, burst).rate * share
+            rate = pace(where, settings, worker, EVEN) * share
             yield Finding("commands a second", rate)
             for workload, one in ((EVEN, ""), (EVEN, ""), (HALF, HALF.place(0).learner_id)):
                 listening = where.bench.eye.submit(hear, int(rate * seconds), one)

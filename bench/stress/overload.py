@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 
 from bench.contenders import SERVICE
-from bench.load import Burst, pour
+from bench.load import pour
 from bench.stage import hall
 from bench.stress.finding import Finding
+from bench.stress.pace import pace
 from bench.stress.vitals import Vitals
 from bench.stress.witness import ALL, hear
 from bench.workload import Workload
 
 KNOWN = Workload("overload", 41, threads=5_000)
-MEASURED = 40_000
-"""Commands from which the rate is taken that a worker can keep up with."""
 
 
 def overload(times: float, seconds: int) -> Iterator[Finding]:
@@ -20,8 +19,7 @@ def overload(times: float, seconds: int) -> Iterator[Finding]:
     with hall([KNOWN]) as where:
         settings = where.house.enter(SERVICE.furnish)
         with where.bench.watched(SERVICE, settings) as worker:
-            for burst in (Burst(KNOWN, KNOWN.threads, touch=True), Burst(KNOWN, MEASURED)):
-                rate = where.bench.measure(settings, SERVICE, worker, burst).rate
+            rate = pace(where, settings, worker, KNOWN)
             yield Finding("commands a second that it keeps up with", rate)
             commands = int(rate * times * seconds)
             with Vitals(settings, worker.pid) as vitals:
