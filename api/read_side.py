@@ -1,7 +1,7 @@
 """What every route stands on, built once for a process."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from fastapi import Request
@@ -10,6 +10,7 @@ from api.cursor import Cursors
 from api.health import Health
 from api.live.rooms import Rooms
 from api.refusal_log import ReadWindow, nothing_refused
+from api.shared_reads import SharedReads
 from chat.privacy.export.shelf import Shelf
 from chat.privacy.sealed_command import CommandKey
 from chat.settings import Settings
@@ -39,6 +40,7 @@ class ReadSide:
     exports: Shelf | None = None
     command_key: FindCommandKey = no_command_key
     refusals: ReadWindow = nothing_refused
+    pages: SharedReads = field(default_factory=SharedReads)
 
 
 def read_side(request: Request) -> ReadSide:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple, Self
 
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import Caller, visible_thread
@@ -11,10 +12,11 @@ from api.documents import Message, MessagePage, conditional, documented
 from api.lean_route import LeanRoute
 from api.paging import Page, Step, around, read_page
 from api.parameters import DEFAULT_LIMIT, MAX_SEQ, AfterSeq, AroundSeq, BeforeSeq, Cursor, Limit, MessageId, ThreadId
-from api.read_side import read_side
+from api.read_side import ReadSide, read_side
 from api.rendering import Json
 from api.rendering import message as render
 from chat.domain.identifiers import is_uuid
+from chat.domain.model import ThreadKey
 from chat.domain.principal import Permission, Principal
 from chat.errors import BadInput, NotVisible
 
@@ -64,16 +66,8 @@ async def list_messages(
     query = Query.of(after_seq=after_seq, before_seq=before_seq, around_seq=around_seq)
     side = read_side(request)
     key = await visible_thread(side.history, caller, thread_id)
-    last_seq = await side.history.last_seq(key)
-    if last_seq is None:
-        raise NotVisible
-    listing = ("messages", caller.tenant_id, thread_id)
-    step = query.first_step(limit, last_seq)
-    if cursor:
-        query, step = _resume(query, await side.cursors.open(listing, cursor))
-    page = await read_page(side.history, key, last_seq, step, limit)
-    shown = await _rendered(side.cursors, listing, query, page)
-    return Json(shown | {"last_seq": last_seq})
+    page = await side.pages.read((key, query, cursor, limit), lambda: _page(side, key, query, cursor, limit))
+    return Json(orjson.Fragment(page))
 
 
 @router.get("/{message_id}", response_class=Json, responses=conditional(Message))
@@ -85,6 +79,20 @@ async def get_message(request: Request, caller: MessageReader, thread_id: Thread
     if found is None:
         raise NotVisible
     return unless_held(request, (found.message.seq, found.version), lambda: render(found.message))
+
+
+async def _page(side: ReadSide, key: ThreadKey, query: Query, cursor: str | None, limit: int) -> bytes:
+    """A page as it is answered, which is the same for all who see the thread. Raises `NotVisible` and `BadInput`."""
+    last_seq = await side.history.last_seq(key)
+    if last_seq is None:
+        raise NotVisible
+    listing = ("messages", key.learner.tenant_id, key.thread_id)
+    step = query.first_step(limit, last_seq)
+    if cursor:
+        query, step = _resume(query, await side.cursors.open(listing, cursor))
+    page = await read_page(side.history, key, last_seq, step, limit)
+    shown = await _rendered(side.cursors, listing, query, page)
+    return orjson.dumps(shown | {"last_seq": last_seq})
 
 
 def _resume(query: Query, place: list[int | str | bool]) -> tuple[Query, Step]:
