@@ -13,7 +13,7 @@ from bench.report import markdown
 mpl.use("agg")
 
 WIDTH, HEIGHT, DOTS = 10, 4.5, 110
-PAGES = "pages"
+PAGES = {"pages", "hot page"}
 QUANTILES = ("p50", "p99", "p999")
 Medians = Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -21,8 +21,8 @@ Medians = Mapping[str, Mapping[str, Mapping[str, float]]]
 def draw(found: Medians, folder: Path) -> list[Path]:
     """A PNG of rates, one of pages, and one of latencies; those for which there are figures."""
     folder.mkdir(parents=True, exist_ok=True)
-    writes = {name: contenders for name, contenders in found.items() if name != PAGES}
-    pages = {name: contenders for name, contenders in found.items() if name == PAGES}
+    writes = {name: contenders for name, contenders in found.items() if name not in PAGES}
+    pages = {name: contenders for name, contenders in found.items() if name in PAGES}
     drawn = [
         _rates(writes, folder / "rates.png", "commands a second (logarithmic)", logarithmic=True),
         _rates(pages, folder / "pages.png", "pages of 50 messages a second", logarithmic=False),

@@ -39,13 +39,14 @@ class Reader(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """So many pages, each of a thread that lot decides; `seed` of the lots."""
+    """So many pages, each of one of `threads` that lot decides; `seed` of the lots."""
 
     pages: int
     seed: int
+    threads: int = PAGES.threads
 
 
 def reading(reader: Reader, settings: Settings, asked: Reading) -> Seen:
     """Asks for pages, in the caller's process."""
     dice = random.Random(asked.seed)
-    return reader.read(settings, [PAGES.place(dice.randrange(PAGES.threads)) for _ in range(asked.pages)])
+    return reader.read(settings, [PAGES.place(dice.randrange(asked.threads)) for _ in range(asked.pages)])

@@ -44,6 +44,9 @@ its first fifteen seconds a median was 914 ms that is 88 ms after a minute.
 IDLE_RATE = 20.0
 """Commands a second at which each is alone."""
 
+READINGS = {"pages": PAGES.threads, "hot page": 1}
+"""Of how many threads pages are asked for."""
+
 
 class Cast(NamedTuple):
     """Who plays what."""
@@ -99,20 +102,21 @@ class Bench:
             if reader and number == 1:
                 turn.burst(Burst(PAGES, PAGES.threads * PAGE))
             if reader and reader.module is None:
-                yield self._read(reader, settings, process, number)
+                yield from self._read(reader, settings, process, number)
         if reader and reader.module:
             with reader.running(settings, self._logs) as process:
-                yield self._read(reader, settings, process, number)
+                yield from self._read(reader, settings, process, number)
 
-    def _read(self, reader: Reader, settings: Settings, process: ServerProcess, number: int) -> Figures:
+    def _read(self, reader: Reader, settings: Settings, process: ServerProcess, number: int) -> Iterator[Figures]:
         ask, pages = self.load.submit, self._sizes.pages
         ask(reading, reader, settings, Reading(pages // 5, number)).result()
         pid = ask(os.getpid).result() if reader.bare else process.pid
-        before = usage(pid)
-        found = ask(reading, reader, settings, Reading(pages, number)).result()
-        after = usage(pid)
-        values = {"cpu": (after.cpu - before.cpu) / pages * 1e6, **found._asdict()}
-        return Figures(reader.name, "pages", number, values | ({} if reader.bare else {"peak_mib": after.peak}))
+        for name, threads in READINGS.items():
+            before = usage(pid)
+            found = ask(reading, reader, settings, Reading(pages, number, threads)).result()
+            after = usage(pid)
+            values = {"cpu": (after.cpu - before.cpu) / pages * 1e6, **found._asdict()}
+            yield Figures(reader.name, name, number, values | ({} if reader.bare else {"peak_mib": after.peak}))
 
     @contextmanager
     def watched(self, contender: Contender, settings: Settings) -> Iterator[ServerProcess]:
