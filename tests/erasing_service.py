@@ -161,9 +161,9 @@ class Service:
         await self.beside(self.desk.run(self._is_done))
 
     def _is_done(self) -> bool:
-        """Whether all has ended. Where all that is left waits, its time comes."""
+        """Whether all has ended. Where all that is left waits, or has to let another go first, its time comes."""
         kept = self.desk.kept
-        if kept.open and all(kept.kept[one].state is State.WAITING for one in kept.open):
+        if kept.open and all(kept.kept[one].state is not State.RUNNING for one in kept.open):
             self.desk.clock.now += LEASE_SECONDS + 1
         return not kept.open
 
