@@ -129,4 +129,4 @@ async def connect(
 
 async def _follow(rooms: Rooms) -> None:
     await rooms.somebody()
-    rooms.followed(rooms.learners())
+    rooms.followed(rooms.learners(), ())

@@ -76,10 +76,13 @@ class Room:
             raise NotVisible
         self.seq = last_seq
 
-    def follow(self) -> None:
-        """From now on every event is heard; some before may not have been, so who listens already reads again."""
+    def heard(self) -> None:
+        """Every event of it is heard."""
         self._followed.set()
         self.say_waiting("kafka", away=False)
+
+    def resync(self) -> None:
+        """Some events may not have been heard, so who listens already reads again."""
         for one in self.listeners:
             one.resync()
         self._called.set()

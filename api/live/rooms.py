@@ -29,6 +29,7 @@ class Rooms:
         self._limit = limit
         self._seconds = seconds
         self._rooms: dict[Address, Room] = {}
+        self._unheard: set[Room] = set()
         self._learners: frozenset[Learner] | None = frozenset()
         self._somebody = asyncio.Event()
         self._kafka_away = False
@@ -67,11 +68,14 @@ class Rooms:
             self._learners = frozenset(room.key.learner.learner for room in self._rooms.values())
         return self._learners
 
-    def followed(self, learners: Collection[Learner]) -> None:
-        """From now on every event of these is heard."""
-        for room in self._rooms.values():
-            if room.key.learner.learner in learners:
-                room.follow()
+    def followed(self, learners: Collection[Learner], begun: Collection[Learner]) -> None:
+        """Every event of `learners` is heard; of those `begun` from now on only, so some before may not have been."""
+        for room in [one for one in self._unheard if one.key.learner.learner in learners]:
+            self._unheard.remove(room)
+            room.heard()
+        for room in self._rooms.values() if begun else ():
+            if room.key.learner.learner in begun:
+                room.resync()
 
     def waits(self, *, away: bool) -> None:
         """Whether Kafka is away."""
@@ -117,6 +121,7 @@ class Rooms:
         if self._closed:
             room.end(End.STOPPING)
         self._rooms[_address(key)] = room
+        self._unheard.add(room)
         self._moved()
         return room
 
@@ -124,6 +129,7 @@ class Rooms:
         self._count(room, -1)
         if not room.guests:
             room.close()
+            self._unheard.discard(room)
             if self._rooms.get(_address(room.key)) is room:
                 del self._rooms[_address(room.key)]
                 self._moved()

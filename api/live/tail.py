@@ -50,8 +50,8 @@ class Audience(Protocol):
         """To whose threads; the same object as long as they are the same."""
         ...
 
-    def followed(self, learners: Collection[Learner]) -> None:
-        """Every event of these is heard from now on."""
+    def followed(self, learners: Collection[Learner], begun: Collection[Learner]) -> None:
+        """Every event of `learners` is heard; of those `begun` from now on only, so some before may not have been."""
         ...
 
     def hear(self, record: Record) -> None:
@@ -64,9 +64,9 @@ class Audience(Protocol):
 
 
 class Turn(NamedTuple):
-    """What one wait brought: learners whose events are followed from now on, and records."""
+    """What one wait brought: learners whose events are followed from now on only, and records."""
 
-    followed: Collection[Learner]
+    begun: Collection[Learner]
     records: list[Record]
 
 
@@ -77,25 +77,23 @@ async def keep(settings: Settings, audience: Audience) -> None:
     with ThreadPoolExecutor(1, "live-events") as thread:
         try:
             while True:
+                if not audience.learners():
+                    await loop.run_in_executor(thread, follower.rest)
                 await audience.somebody()
+                learners = audience.learners()
                 try:
-                    turn = await loop.run_in_executor(thread, follower.turn, audience.learners())
+                    turn = await loop.run_in_executor(thread, follower.turn, learners)
                 except (BrokerUnavailable, BrokerRefused, NotSent, TopicMismatch) as error:
                     _log.warning("waiting_for_kafka", reason=str(error))
                     audience.waits(away=True)
                     await asyncio.sleep(RETRY_SECONDS)
                 else:
                     audience.waits(away=False)
-                    _tell(audience, turn)
+                    audience.followed(learners, turn.begun)
+                    for record in turn.records:
+                        audience.hear(record)
         finally:
             await loop.run_in_executor(thread, follower.close)
-
-
-def _tell(audience: Audience, turn: Turn) -> None:
-    if turn.followed:
-        audience.followed(turn.followed)
-    for record in turn.records:
-        audience.hear(record)
 
 
 class Follower:
@@ -117,10 +115,15 @@ class Follower:
         """Follows these learners and no others, and waits a moment for records."""
         try:
             self._check()
-            new = self._follow(learners)
+            begun = self._follow(learners)
         except KafkaException as error:
             raise typed(error.args[0]) from error
-        return Turn(new, self._poll())
+        return Turn(begun, self._poll())
+
+    def rest(self) -> None:
+        """Nobody listens: lets its positions go, for nobody wants to hear what was said meanwhile."""
+        self._leave(set(self._followed))
+        self._told = frozenset()
 
     def close(self) -> None:
         """Lets the consumer and its positions go."""
@@ -149,15 +152,14 @@ class Follower:
         self._consumer = consumer
 
     def _follow(self, learners: frozenset[Learner]) -> set[Learner]:
-        """Those of the learners whose events are heard from now on and were not before."""
+        """Those of the learners whose partitions were not followed before."""
         if learners is self._told:
             return set()
         places = {one: self._partition(one) for one in learners}
         begun = self._begin(set(places.values()) - self._followed)
         self._leave(self._followed - set(places.values()))
-        new = {one for one in learners if one not in self._told or places[one] in begun}
         self._told = learners
-        return new
+        return {one for one in learners if places[one] in begun}
 
     def _partition(self, one: Learner) -> int:
         return partition_of(learner_key(*one).encode(), self._partitions)

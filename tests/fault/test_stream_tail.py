@@ -26,6 +26,7 @@ class Ear:
         self.listened: frozenset[Learner] = frozenset()
         self.heard: list[bytes] = []
         self.follows: list[set[Learner]] = []
+        self.begins: list[set[Learner]] = []
         self.away: list[bool] = [False]
 
     async def somebody(self) -> None:
@@ -34,8 +35,11 @@ class Ear:
     def learners(self) -> frozenset[Learner]:
         return self.listened
 
-    def followed(self, learners: Collection[Learner]) -> None:
-        self.follows.append(set(learners))
+    def followed(self, learners: Collection[Learner], begun: Collection[Learner]) -> None:
+        if not self.follows or self.follows[-1] != learners:
+            self.follows.append(set(learners))
+        if begun:
+            self.begins.append(set(begun))
 
     def hear(self, record: Record) -> None:
         self.heard.append(record.key)
@@ -74,7 +78,8 @@ async def test_it_follows_who_is_listened_to(house: Settings, ear: Ear) -> None:
     said = [say(house, one, number) for number in (1, 2)]
     await until_async(lambda: ear.heard == said, SECONDS)
     ear.listened = frozenset({one, other})
-    await until_async(lambda: ear.follows == [{one}, {other}], SECONDS)
+    await until_async(lambda: ear.follows == [{one}, {one, other}], SECONDS)
+    assert ear.begins == [{one}, {other}]
     said += [say(house, other, 3), say(house, one, 4)]
     await until_async(lambda: set(ear.heard) == set(said), SECONDS)
     assert len(ear.heard) == len(said)
@@ -95,4 +100,4 @@ async def test_a_broker_that_is_killed_is_waited_for(own_servers: EmbeddedServer
     said.append(await asyncio.to_thread(say, house, one, 2))
     await until_async(lambda: ear.heard == said, SECONDS, "what was said when it was back")
     assert ear.away == [False, True, False]
-    assert len(ear.follows) == 1
+    assert len(ear.begins) == 1

@@ -215,7 +215,7 @@ async def listen(rooms: Rooms, key: ThreadKey) -> listener.Listener:
     """A listener whose stream nobody reads yet."""
     listening = asyncio.create_task(rooms.listen(key, None, for_ever))
     await rooms.somebody()
-    rooms.followed(rooms.learners())
+    rooms.followed(rooms.learners(), ())
     return await listening
 
 
@@ -279,7 +279,7 @@ async def test_who_comes_while_kafka_is_away_reads_again_later(
     await client.until(lambda one: seqs(one.seen) == [4, 5])
     await world.post()
     assert client.named("waiting") == [{"for": ["kafka"]}]
-    rooms.followed(rooms.learners())
+    rooms.followed(rooms.learners(), rooms.learners())
     await client.until(lambda one: seqs(one.seen) == [4, 5, 6])
     assert client.named("waiting") == [{"for": ["kafka"]}, {"for": []}]
     assert client.named("resync") == [{"last_seq": 5, "after_seq": 3}, {"last_seq": 5, "after_seq": 5}]
