@@ -27,6 +27,7 @@ from faust.types import TP
 
 from chat.errors import LogTruncated, Permanent
 from chat.metrics import ASSIGNED, REBALANCES
+from streams import header_names
 from streams.acknowledge import Outstanding
 from streams.chunk import MAX_RECORDS, Chunk, chunks
 from streams.metadata import pace
@@ -48,6 +49,7 @@ class ChunkThread(AIOKafkaConsumerThread):
     """The thread that fetches. A broker that is away while offsets are committed is no reason to crash."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        header_names.take_any()
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust hard-codes 1,500
         pace(consumer._client)  # noqa: SLF001 - as above

@@ -142,5 +142,5 @@ def continued(record: Record) -> list[tuple[str, bytes]]:
     return [
         (key, traceparent if traceparent and key.lower() == "traceparent" else value)
         for key, value in record.headers
-        if key.lower() in CONTINUED
+        if key.lower() in CONTINUED and value is not None
     ]

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,14 +12,16 @@ import typer
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
 import schemas
-from chat.broker import Place, broker, typed
+from chat.broker import Found, Place, broker, typed
 from chat.cli.output import PLAIN, AsJsonLines, json_line
 from chat.cli.start import start
+from chat.dead_letter import SAID
 from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.errors import TopicMismatch, Transient
 from chat.heartbeat import is_heartbeat
 from chat.kafka import librdkafka
+from chat.privacy.sealed_letter import HEADER
 from chat.sdk.change import Headers
 from chat.settings import Settings
 from chat.topic_specs import Topic
@@ -94,11 +96,14 @@ def _places(settings: Settings, topics: list[Topic], key: bytes | None) -> list[
     for name in topics:
         if name not in found:
             raise TopicMismatch(f"{name} is missing: run `chat topics apply`")
-    return [
-        Place(topic.name, partition)
-        for topic in found.values()
-        for partition in ([partition_of(key, topic.partitions)] if key is not None else range(topic.partitions))
-    ]
+    return [Place(topic.name, one) for topic in found.values() for one in _partitions(topic, key)]
+
+
+def _partitions(topic: Found, key: bytes | None) -> Sequence[int]:
+    """A dead letter lies on its record's partition, which may be a wrong one."""
+    if key is None or topic.name == Topic.DEAD_LETTER:
+        return range(topic.partitions)
+    return [partition_of(key, topic.partitions)]
 
 
 def _is_of(key: bytes | None, tenant: str, learner: str) -> bool:
@@ -116,10 +121,11 @@ def _shown(message: Message) -> dict[str, Any]:
         "key": None if key is None else key.decode(errors="replace"),
     }
     own: Headers = message.headers() or ()
-    headers = {name: value.decode(errors="replace") for name, value in own}
+    headers = {name: (value or b"").decode(errors="replace") for name, value in own}
     if FLAGGED in headers:
         record["flagged"] = True
-    return _content(message.value(), own) | _dead_letter(headers) | {"record": record}
+    letter = _dead_letter(headers) if message.topic() == Topic.DEAD_LETTER else {}
+    return _content(message.value(), own) | letter | {"record": record}
 
 
 def _content(value: bytes | None, headers: Headers) -> dict[str, Any]:
@@ -134,5 +140,6 @@ def _content(value: bytes | None, headers: Headers) -> dict[str, Any]:
 
 
 def _dead_letter(headers: Mapping[str, str]) -> dict[str, Any]:
-    said = {name.removeprefix("x-").replace("-", "_"): value for name, value in headers.items() if name[:2] == "x-"}
+    """What the service says of it; a record may have brought headers of such names."""
+    said = {name.removeprefix("x-").replace("-", "_"): headers[name] for name in (*SAID, HEADER) if name in headers}
     return {"dead_letter": said} if said else {}

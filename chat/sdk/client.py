@@ -63,7 +63,7 @@ class Client:
         partition = record.partition(self._partition_count(record.topic))
         if self._consumer is not None:
             self._watch(partition)
-        pending = Pending(record.command.get("command_id"), record.identity)
+        pending = Pending(record.command.get("command_id"), record.identity, Place(str(record.topic), partition))
         self._ledger.expect(pending)
         self._queue(record, partition, headers, pending)
         return pending
@@ -134,12 +134,17 @@ class Client:
     def _listen(self) -> None:
         """The only thread that touches the consumer: its calls block one another."""
         consumer: Any = self._consumer
-        while not self._closed.is_set():
-            while not self._wanted.empty():
-                consumer.incremental_assign(self._wanted.get())
-            for message in consumer.consume(500, POLL_SECONDS):
-                self._hear(message)
-        consumer.close()
+        try:
+            while not self._closed.is_set():
+                while not self._wanted.empty():
+                    consumer.incremental_assign(self._wanted.get())
+                for message in consumer.consume(500, POLL_SECONDS):
+                    self._hear(message)
+        except Exception as error:
+            self._ledger.give_up(error)  # a thread that ends is seen by nobody who waits
+            raise
+        finally:
+            consumer.close()
 
     def _hear(self, message: Message) -> None:
         if message.error() is not None:

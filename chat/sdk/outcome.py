@@ -71,7 +71,7 @@ class Heard(NamedTuple):
 
     topic: str
     value: bytes | None
-    headers: Mapping[str, bytes]
+    headers: Mapping[str, bytes | None]
     time: int | None = None
 
 
@@ -97,7 +97,7 @@ def _refusal(heard: Heard) -> Verdict | None:
 
 
 def _dead_letter(heard: Heard) -> Verdict | None:
-    said = {name: value.decode(errors="replace") for name, value in heard.headers.items()}
+    said = {name: (value or b"").decode(errors="replace") for name, value in heard.headers.items()}
     try:
         position = Position(said["x-source-topic"], int(said["x-source-partition"]), int(said["x-source-offset"]))
     except (KeyError, ValueError):  # put there by somebody else
