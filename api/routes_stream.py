@@ -18,6 +18,7 @@ from api.parameters import LastEventId, ThreadId
 from api.problem_codes import ProblemCode
 from api.read_side import read_side
 from chat.domain.principal import Permission, Principal
+from chat.errors import NotVisible
 
 SEND_SECONDS = 30.0
 """A client that takes nothing for so long is gone; its connection is broken off."""
@@ -85,6 +86,8 @@ async def stream_thread(
     side = read_side(request)
     key = await visible_thread(side.history, caller, thread_id)
     if BODILESS in request.scope:
+        if await side.history.last_seq(key) is None:
+            raise NotVisible
         return StreamingResponse(_nothing(), headers=HEADERS, media_type=LiveResponse.media_type)
     return LiveResponse(await side.rooms.listen(key, last_event_id, token_left(request)))
 

@@ -11,7 +11,7 @@ from chat.settings import Settings
 from chat.storage.letter_keys import LetterKeys
 from chat.topic_specs import Topic
 
-_SAID = (
+SAID = (
     "x-error-code",
     "x-error-detail",
     "x-source-topic",
@@ -67,8 +67,8 @@ def _letter(partition: int, kept: Kept) -> Letter | None:
     headers = list(kept.headers)
     # A record may bring headers of these names along: only the last ones are the service's.
     day = headers.pop()[1].decode() if headers and headers[-1][0] == HEADER else None
-    own, last = headers[: -len(_SAID)], headers[-len(_SAID) :]
-    if tuple(name for name, _ in last) != _SAID:
+    own, last = headers[: -len(SAID)], headers[-len(SAID) :]
+    if tuple(name for name, _ in last) != SAID:
         return None
     said = {name: value.decode(errors="replace") for name, value in last}
     return Letter(partition, kept.offset, kept.key, kept.value, own, said, day)

@@ -31,6 +31,7 @@ class AsyncEventConsumer:
             if raw is None:
                 idle += POLL_SECONDS
                 continue
+            await asyncio.sleep(0)  # with a backlog nothing else here would let others go on
             idle = 0.0
             found = await self._open(raw)
             if found is not None and not self._feed.is_repeat(found):

@@ -1,5 +1,6 @@
 """What the two consumers share: records of `chat.events` of a consumer group, each counted as handled by its reader."""
 
+import threading
 from collections import OrderedDict
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -41,15 +42,29 @@ class Seen:
 
 
 class Feed:
-    """Records in their partitions' order. Only one thread at a time may call it."""
+    """Records in their partitions' order; one that was not handled comes again."""
 
     def __init__(self, settings: Settings, group: str) -> None:
         self._consumer = Consumer(librdkafka(settings) | CONSUMER | {"group.id": group})
         self._consumer.subscribe([str(Topic.EVENTS)])
         self._seen = Seen()
+        self._turn = threading.Lock()
+        self._unhandled: Raw | None = None
 
     def next(self, seconds: float) -> Raw | None:
-        """The next record; None where none came in time, or Kafka is away. Raises `BrokerRefused`."""
+        """The next record; None where none came in time, or Kafka is away. Raises `BrokerRefused`.
+
+        With no `seconds` it never blocks. A thread whose caller was cancelled may still wait for a record.
+        """
+        if not self._turn.acquire(blocking=seconds > 0):
+            return None
+        try:
+            self._unhandled = self._unhandled or self._poll(seconds)
+            return self._unhandled
+        finally:
+            self._turn.release()
+
+    def _poll(self, seconds: float) -> Raw | None:
         message = self._consumer.poll(seconds)
         if message is None:
             return None
@@ -66,6 +81,7 @@ class Feed:
 
     def handled(self, raw: Raw, change: Change | None) -> None:
         """Its offset may be committed now."""
+        self._unhandled = None
         if isinstance(change, Event):
             self._seen.add(change.event_id)
         topic, partition, offset = raw.position

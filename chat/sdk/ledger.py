@@ -5,18 +5,20 @@ from collections import defaultdict, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from chat.broker import Place
 from chat.sdk.outcome import Outcome, Position, Verdict
 from chat.sdk.record import Identity
 
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A command on its way: `placed` is done when Kafka has it, since `time` (milliseconds); `outcome` when the service
-    has said its word.
+    """A command on its way to a partition: `placed` is done when Kafka has it, since `time` (milliseconds); `outcome`
+    when the service has said its word.
     """
 
     command_id: str | None
     identity: Identity | None
+    to: Place
     placed: Future[Position] = field(default_factory=Future)
     outcome: Future[Outcome] = field(default_factory=Future)
     time: int | None = None
@@ -25,7 +27,8 @@ class Pending:
 class Ledger:
     """Matches verdicts with commands. Any thread may call any method.
 
-    A verdict can be heard before Kafka's word of where its command lies: it is kept while commands are on their way.
+    A verdict can be heard before Kafka's word of where its command lies: it is kept while commands are on their way to
+    its partition, and where it is of a record before the latest of them, it is nobody's.
 
     An event does not say where its command lies. Of equal commands one at most is applied, and the others' refusals do
     say: so an event waits until one is left of those that Kafka took when it took the event's.
@@ -33,19 +36,19 @@ class Ledger:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._unplaced: set[Pending] = set()
+        self._unplaced: defaultdict[Place, set[Pending]] = defaultdict(set)
         self._by_position: dict[Position, Pending] = {}
         self._by_identity: dict[Identity, deque[Pending]] = defaultdict(deque)
-        self._early: dict[Position, Verdict] = {}
+        self._early: dict[Place, dict[int, Verdict]] = {}
         self._events: dict[Identity, list[Verdict]] = defaultdict(list)
 
     def __len__(self) -> int:
-        return len(self._unplaced) + len(self._by_position)
+        return sum(map(len, self._unplaced.values())) + len(self._by_position)
 
     def expect(self, pending: Pending) -> None:
         """Before the command is sent."""
         with self._lock:
-            self._unplaced.add(pending)
+            self._unplaced[pending.to].add(pending)
             if pending.identity is not None:
                 self._by_identity[pending.identity].append(pending)
 
@@ -55,7 +58,7 @@ class Ledger:
             pending.time = time
             pending.placed.set_result(position)
             self._by_position[position] = pending
-            verdict = self._early.get(position)
+            verdict = self._take_early(pending.to, position.offset)
             self._arrived(pending)
             if verdict is not None:
                 self._settle(pending, verdict)
@@ -78,8 +81,8 @@ class Ledger:
             elif (pending := self._by_position.get(verdict.position)) is not None:
                 self._settle(pending, verdict)
                 self._match(pending.identity)
-            elif self._unplaced:
-                self._early[verdict.position] = verdict
+            elif (to := Place(*verdict.position[:2])) in self._unplaced:
+                self._early.setdefault(to, {})[verdict.position.offset] = verdict
 
     def give_up(self, error: Exception) -> None:
         """No verdict will be heard any more: says so to all whose command Kafka has."""
@@ -110,10 +113,17 @@ class Ledger:
         self._forget(pending)
         pending.outcome.set_result(_outcome(pending, verdict))
 
+    def _take_early(self, to: Place, offset: int) -> Verdict | None:
+        """The verdict on what lies there. Kafka takes a partition's records in order, so those before are nobody's."""
+        early = self._early.pop(to, {})
+        self._early[to] = {at: one for at, one in early.items() if at > offset}
+        return early.get(offset)
+
     def _arrived(self, pending: Pending) -> None:
-        self._unplaced.remove(pending)
-        if not self._unplaced:
-            self._early.clear()
+        self._unplaced[pending.to].remove(pending)
+        if not self._unplaced[pending.to]:
+            del self._unplaced[pending.to]
+            self._early.pop(pending.to, None)
 
     def _forget(self, pending: Pending) -> None:
         if pending.placed.done():

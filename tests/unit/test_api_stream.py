@@ -1,7 +1,7 @@
 """The stream's route: who may listen, what a request may say, and how its answer ends."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
@@ -116,6 +116,16 @@ async def test_head_listens_to_nothing() -> None:
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert not rooms.learners()
     assert (await client.http.head(PATH)).status_code == 401
+
+
+async def test_head_finds_no_thread_that_get_does_not_find() -> None:
+    """A deleted thread has an owner still."""
+    app, rooms = await application()
+    await cast(MemoryHistory, app.state.read_side.history).delete_thread(key_of(1))
+    client = client_of(app)
+    answer = await client.http.head(PATH, headers={"authorization": f"Bearer {client.bearer}"})
+    assert (answer.status_code, (await client.get(PATH)).status_code) == (404, 404)
+    assert not rooms.learners()
 
 
 async def test_a_connect_counts_as_a_request() -> None:

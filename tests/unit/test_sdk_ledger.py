@@ -3,12 +3,14 @@
 import pytest
 
 import schemas
+from chat.broker import Place
 from chat.errors import BrokerUnavailable
 from chat.sdk.ledger import Ledger, Pending
 from chat.sdk.outcome import Heard, OutcomeKind, Position, Verdict, verdict
 from tests.records import NOW, uid
 
 IDENTITY = ("t", "l", "c")
+PARTITION = Place("chat.commands", 3)
 
 
 def at(offset: int) -> Position:
@@ -24,7 +26,7 @@ def refused(offset: int, code: str = "duplicate") -> Verdict:
 
 
 def sent(ledger: Ledger) -> Pending:
-    pending = Pending("c", IDENTITY)
+    pending = Pending("c", IDENTITY, PARTITION)
     ledger.expect(pending)
     return pending
 
@@ -217,3 +219,26 @@ def test_a_refusal_and_a_dead_letter_name_the_position() -> None:
 def test_a_record_that_says_nothing_is_passed_over(heard: Heard) -> None:
     """Tombstones, newer records and strangers' records are nobody's outcome."""
     assert verdict(heard) is None
+
+
+def test_of_others_verdicts_nothing_is_kept_for_long() -> None:
+    """However long commands are on their way: those before the latest that Kafka took are nobody's."""
+    ledger = Ledger()
+    for number in range(50):
+        pending, later = sent(ledger), sent(ledger)
+        for offset in range(100):
+            ledger.hear(refused(101 * number + offset))
+            ledger.hear(Verdict(OutcomeKind.REFUSED, "x", None, None, Position("chat.commands", 4, offset), None))
+        ledger.place(pending, at(101 * number + 100))
+        ledger.hear(refused(101 * number + 100))
+        assert pending.outcome.done()
+        ledger.fail(later, BrokerUnavailable())
+        assert sum(map(len, ledger._early.values())) <= 1
+
+
+@pytest.mark.parametrize("headers", [{"x": None}, {"correlation-id": None, "x-source-timestamp": None}])
+def test_a_header_without_a_value_says_nothing(headers: dict[str, bytes | None]) -> None:
+    said = {"x-source-topic": b"chat.commands", "x-source-partition": b"3", "x-source-offset": b"7"}
+    found = verdict(Heard("chat.dead-letter", b"", headers | said))
+    assert found is not None
+    assert found.position == at(7)

@@ -27,10 +27,11 @@ _CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+_TAKEN = "PreconditionFailed"
 _FULL = frozenset({"EntityTooLarge", "QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"})
 _CLIENT_FAULTS = range(400, 500)
 _TRY_AGAIN = frozenset({408, 409, 429})
+"""409 is `ConditionalRequestConflict`: another write of that name is under way, and nobody knows yet which counts."""
 
 
 class S3Store:
@@ -148,7 +149,7 @@ def _kind_of(error: ClientError) -> Exception:
     """Its code and status alone: the text names keys."""
     code = str(error.response["Error"].get("Code"))
     status = int(error.response["ResponseMetadata"].get("HTTPStatusCode", 0))
-    if code in _TAKEN:
+    if code == _TAKEN:
         return _Taken()
     if code == "NoSuchKey":
         return _Gone()

@@ -1,0 +1,38 @@
+"""What `chat tail` shows of a record, and where it looks."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chat.broker import Found
+from chat.cli import tail
+from chat.topic_specs import Topic
+
+KEY = b"tenant-1/learner-1"
+
+
+def shown(topic: str, headers: list[tuple[str, bytes | None]]) -> dict[str, Any]:
+    said = {"topic": topic, "partition": 0, "offset": 7, "key": KEY, "value": None, "headers": headers}
+    message: Any = SimpleNamespace(**{name: lambda value=value: value for name, value in said.items()})
+    return tail._shown(message)
+
+
+@pytest.mark.parametrize("topic", [Topic.EVENTS, Topic.REJECTIONS])
+def test_only_a_dead_letter_is_one(topic: str) -> None:
+    """A sealed event has headers of such names too."""
+    assert "dead_letter" not in shown(topic, [("x-content-sealed", b"1"), ("x-error-code", b"x")])
+
+
+def test_a_dead_letter_tells_what_the_service_said() -> None:
+    """And nothing that its record brought along."""
+    headers = [("x-mine", b"?"), ("correlation-id", None), ("x-error-code", b"undecodable"), ("x-letter-sealed", b"d")]
+    assert shown(Topic.DEAD_LETTER, headers)["dead_letter"] == {"error_code": "undecodable", "letter_sealed": "d"}
+
+
+def test_a_learners_dead_letters_may_lie_anywhere() -> None:
+    """On the partition of their record, which may have been a wrong one."""
+    places = {topic: list(tail._partitions(Found(topic, "id", 8, 1), KEY)) for topic in tail.OUTPUT}
+    assert places[Topic.DEAD_LETTER] == list(range(8))
+    assert places[Topic.EVENTS] == places[Topic.REJECTIONS]
+    assert len(places[Topic.EVENTS]) == 1
