@@ -53,6 +53,10 @@ class Outstanding:
         """Records of a partition that are under way."""
         return sum(len(chunk.records) for chunk in self._chunks.get(tp, ()))
 
+    def bytes_under_way(self, tp: TP) -> int:
+        """What they take in memory, about."""
+        return sum(chunk.size for chunk in self._chunks.get(tp, ()))
+
     def first(self, tp: TP) -> int | None:
         """Offset of a partition's first record that was handed on and has no outcome, or None."""
         waiting = self._chunks.get(tp)

@@ -232,7 +232,8 @@ async def privacy_way(
     gate = Gate(servers.verifier, servers.partitions, seal, _disabled(settings, jobs))
     lives = await waiting.until_served(lambda: Lives.open(servers.connection))
     intake = Intake(requests, lives.life_of, waiting, subjects, digest_key, servers.privacy_epoch)
-    return PrivacyWay(gate, intake, emitter, waiting, runner.wake, servers.opening)
+    lease = Lease(app.heartbeat)
+    return PrivacyWay(gate, intake, emitter, waiting, runner.wake, servers.opening, lease)
 
 
 def _ledger(settings: Settings) -> LedgerFolder:

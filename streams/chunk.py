@@ -9,7 +9,10 @@ from streams.records import Record
 
 MAX_RECORDS = 250
 MAX_BYTES = 2**20
-"""Of the values of a chunk's records, unless it is a single one."""
+"""Of a chunk's records, unless it is a single one."""
+
+HEADER_BYTES = 100
+"""What a header takes in memory, beside its name and its value."""
 
 
 @dataclass(slots=True, eq=False)
@@ -18,17 +21,14 @@ class Chunk:
 
     tp: TP
     records: Sequence[Record]
+    size: int
+    """Bytes of the records in memory, about."""
     done: bool = False
 
     @property
     def next_offset(self) -> int:
         """The offset to commit when every record has its outcome."""
         return int(self.records[-1].offset) + 1
-
-    @property
-    def size(self) -> int:
-        """Bytes of the records' values."""
-        return sum(map(_size, self.records))
 
 
 def chunks(tp: TP, records: Sequence[Record]) -> Iterator[Chunk]:
@@ -37,12 +37,13 @@ def chunks(tp: TP, records: Sequence[Record]) -> Iterator[Chunk]:
     for at, record in enumerate(records):
         more = _size(record)
         if at > start and (at - start == MAX_RECORDS or size + more > MAX_BYTES):
-            yield Chunk(tp, records[start:at])
+            yield Chunk(tp, records[start:at], size)
             start, size = at, 0
         size += more
     if records:
-        yield Chunk(tp, records[start:])
+        yield Chunk(tp, records[start:], size)
 
 
 def _size(record: Record) -> int:
-    return len(record.value or b"")
+    headers = sum(HEADER_BYTES + len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers

@@ -29,12 +29,18 @@ from chat.errors import LogTruncated, Permanent
 from chat.metrics import ASSIGNED, REBALANCES
 from streams import header_names
 from streams.acknowledge import Outstanding
-from streams.chunk import MAX_RECORDS, Chunk, chunks
+from streams.chunk import MAX_BYTES, MAX_RECORDS, Chunk, chunks
 from streams.metadata import pace
 
 MAX_UNDER_WAY = 2 * MAX_RECORDS
 """Records of a partition that are handed on before it has to wait: one chunk at work, one at hand. Only then are
 records left in aiokafka's buffer, for which it keeps the whole broker waiting for 100 ms."""
+
+MAX_BYTES_UNDER_WAY = 4 * MAX_BYTES
+"""Bytes of a partition, likewise: two trips' worth of the largest records."""
+
+MAX_BYTES_IN_ALL = 64 * 2**20
+"""Bytes of all partitions, however many a worker owns. What one more fetch brings (1 MiB a partition) comes on top."""
 
 FETCH_WAIT_MS = 100
 """How long the broker holds an empty fetch: a partition that had to wait is not part of it, and waits as long."""
@@ -138,7 +144,7 @@ class ChunkConsumer(Consumer):
 
     async def _drain_once(self) -> None:
         active = self._get_active_partitions()
-        ready = {tp for tp in active if self.outstanding.under_way(tp) < MAX_UNDER_WAY}
+        ready = self._with_room(active)
         if not ready:
             await self._wait_for_room()
             return
@@ -149,6 +155,17 @@ class ChunkConsumer(Consumer):
             return
         for tp, fetched in records.items():
             await self._deliver(ensure_TP(tp), fetched, generation)
+
+    def _with_room(self, active: Iterable[TP]) -> set[TP]:
+        """Those of which more may be handed on: what waits is bounded, whatever is sent."""
+        bytes_of = {tp: self.outstanding.bytes_under_way(tp) for tp in active}
+        if sum(bytes_of.values()) >= MAX_BYTES_IN_ALL:
+            return set()
+        return {
+            tp
+            for tp, size in bytes_of.items()
+            if size < MAX_BYTES_UNDER_WAY and self.outstanding.under_way(tp) < MAX_UNDER_WAY
+        }
 
     def _is_over(self, generation: int) -> bool:
         """True once a rebalance has begun: what was fetched before it is nobody's any more."""
@@ -179,7 +196,7 @@ class ChunkConsumer(Consumer):
 
     async def _check_gap(self, tp: TP, expected: int, found: int) -> None:
         """A hole is right where a transaction's marker stood, and fatal where the log was cut."""
-        _, first, _ = (await self._thread.bounds([tp]))[tp]
+        _, first, _ = (await self.app.waiting.until_served(lambda: self._bounds([tp])))[tp]
         if first > expected:
             raise LogTruncated(f"{tp.topic}[{tp.partition}] starts at {first}, {found} came after {expected - 1}")
 
@@ -280,14 +297,18 @@ class ChunkConsumer(Consumer):
             self._thread.seek(tp, start)
 
     async def _starts(self, tps: Iterable[TP]) -> dict[TP, int]:
-        try:
-            bounds = await self._thread.bounds(tps)
-        except KafkaError as error:
-            raise self.app.broker_unavailable(error) from error
+        bounds = await self._bounds(tps)
         return {
             tp: _start(tp, self._next.get(tp, committed or 0), first, end)
             for tp, (committed, first, end) in bounds.items()
         }
+
+    async def _bounds(self, tps: Iterable[TP]) -> dict[TP, tuple[int | None, int, int]]:
+        """As `ChunkThread.bounds`. Raises `BrokerUnavailable`."""
+        try:
+            return await self._thread.bounds(tps)
+        except KafkaError as error:
+            raise self.app.broker_unavailable(error) from error
 
 
 def _named(tps: Iterable[TP]) -> list[str]:

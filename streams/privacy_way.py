@@ -1,6 +1,8 @@
 """The way of a privacy command: open → decode → authorise → accept → emit. It is run later: `streams.runner`.
 
 1. The request, by a lightweight transaction: the commit point. A record that is read again finds its own.
+   A worker asks first whether it is a member of its group still, as it does before it says anything: its successor may
+   have begun the request by then, and even ended it.
 2. Its place in its learner's list and its line of the audit, so that every read shows it.
 3. Its event, unless its job was begun by then, and its end may be said already; refusals and dead letters.
 4. Its place among the unfinished: only now can it be run, so its end is announced after its beginning.
@@ -21,6 +23,7 @@ from streams.decode import decode
 from streams.emit import Emitter
 from streams.intake import Intake
 from streams.lane import until_known
+from streams.lease import Lease
 from streams.memory import Memory
 from streams.opening import Opening
 from streams.records import DeadLetter, Decoded, Opened, Record, Refusal
@@ -40,9 +43,11 @@ class PrivacyWay:
     waiting: Waiting
     wake: Callable[[], None]
     opening: Opening
+    lease: Lease
 
     async def go(self, memory: Memory, records: Sequence[Record]) -> None:  # noqa: ARG002 - nothing is kept in memory
         work, accepted = Work(), []
+        await self.waiting.until_served(self.lease.confirm)
         for record, value in zip(records, await self.opening.open(records), strict=True):
             one = await self._take(record, value)
             if isinstance(one, Accepted):
@@ -53,6 +58,7 @@ class PrivacyWay:
                 work.turn_away(one)
             else:
                 work.dead_letters.append(one)
+        await self.waiting.until_served(self.lease.confirm)
         await self.emitter.say(work)
         await self._queue(accepted)
         account(records, work)

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerClosed
 from faust.transport.drivers.aiokafka import Producer, Transport
 
 from streams.consumer import ChunkConsumer
@@ -50,6 +51,8 @@ class IdempotentProducer(Producer):
             await fresh.start()
             self._producer = fresh
         await stale.stop()
+        # Who waited for room in it until now has put a batch there that nobody sends any more.
+        stale._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - aiokafka has no other door
 
     async def flush(self) -> None:
         """Nothing to do: whoever publishes awaits the acknowledgement."""

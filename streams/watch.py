@@ -6,7 +6,7 @@ import time
 import structlog
 
 from chat import topics
-from chat.errors import Permanent, Transient
+from chat.errors import Transient
 from chat.privacy import bounds
 from chat.settings import Settings
 from chat.storage import migrate
@@ -38,16 +38,16 @@ async def watch_ground(settings: Settings, connection: Connection, app: WorkerAp
             await topics.check(settings, connection)
         except Transient:
             continue  # the lanes and the consumer say that a server is away
-        except Permanent as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: nobody would look any more
             app.fail(error)
             return
 
 
 async def watch_keys(verifier: TokenVerifier, app: WorkerApp) -> None:
-    """Keeps the keys of tokens fresh; fails the worker with `StorageRefused` where it may not keep them."""
+    """Keeps the keys of tokens fresh; fails the worker where that has a fault."""
     try:
         await verifier.keep()
-    except Permanent as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: keys would grow old
         app.fail(error)
 
 
@@ -71,12 +71,12 @@ async def watch_sealing_keys(settings: Settings, connection: Connection, app: Wo
 
 
 async def watch_logs(trim: Trim, heartbeats: Heartbeats, app: WorkerApp) -> None:
-    """Has segments closed and commands trimmed; fails the worker where it may not: words that stay are a leak."""
+    """Has segments closed and commands trimmed; fails the worker where that has a fault."""
     try:
         while True:
             await app.waiting.until_served(lambda: _look_at_logs(trim, heartbeats, app.owned))
             await asyncio.sleep(bounds.LOOK / 2_000)
-    except Permanent as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: words that stay are a leak
         app.fail(error)
 
 
@@ -88,8 +88,8 @@ async def _look_at_logs(trim: Trim, heartbeats: Heartbeats, owned: list[int]) ->
 
 
 async def watch_idle(settings: Settings, servers: Servers, app: WorkerApp) -> None:
-    """Has threads deleted that hold nothing any more; fails the worker where it may not look."""
+    """Has threads deleted that hold nothing any more; fails the worker where that has a fault."""
     try:
         await (await expiry(settings, servers, app)).keep(lambda: app.owned)
-    except Permanent as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process: what is over would stay
         app.fail(error)

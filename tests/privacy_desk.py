@@ -14,6 +14,7 @@ from chat.storage.memory_privacy import MemoryRequests
 from streams.authorise import Gate
 from streams.emit import Emitter
 from streams.intake import Intake, LifeOf
+from streams.lease import Lease
 from streams.memory import Memory
 from streams.opening import Opening
 from streams.privacy_way import PrivacyWay
@@ -148,6 +149,11 @@ class MortalJob:
         return str(await Mortal(self.inner, self.calls)._call("do", request, step, save))
 
 
+async def is_member() -> bool:
+    """Of a worker that was never away."""
+    return True
+
+
 @dataclass
 class Desk:
     """One service's requests: what is kept and published outlives its workers. `life_of` may tell lives."""
@@ -159,6 +165,7 @@ class Desk:
     life_of: LifeOf | None = None
     disabled: frozenset[str] = frozenset()
     failures: list[BaseException] = field(default_factory=list)
+    lease: Callable[[], Lease] = lambda: Lease(is_member)
     kept: MemoryRequests = field(init=False)
 
     def __post_init__(self) -> None:
@@ -219,7 +226,7 @@ class Desk:
         intake = Intake(Mortal(self.kept, calls), self.life_of or self._life_of, waiting, SUBJECTS, b"k" * 32, epoch=1)  # type: ignore[arg-type]
         gate = Gate(verifier(), PARTITIONS, SEAL, self.disabled)
         opening = Opening(no_command_keys, waiting)
-        return PrivacyWay(gate, intake, self._emitter(calls), waiting, lambda: None, opening)
+        return PrivacyWay(gate, intake, self._emitter(calls), waiting, lambda: None, opening, self.lease())
 
     def _emitter(self, calls: Calls) -> Emitter:
         return Emitter(Mortal(self.publisher, calls), schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]

@@ -76,6 +76,9 @@ _READS = (
     _LIST_CLAIM,
     _CLAIM,
 )
+ROWS_AT_ONCE = 8_192
+"""Of threads that are loaded: each row of an answer has the thread's title and metadata with it, 9 KB at most."""
+
 _FOR_EVER = frozenset({CreateThread.kind, PostMessage.kind})
 
 
@@ -120,6 +123,13 @@ class CassandraStore:
         self._keys.forget_all()
 
     async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
+        every, loaded = list(keys), dict[ThreadKey, LoadedThread]()
+        some = max(1, ROWS_AT_ONCE // (ids + 1))
+        for start in range(0, len(every), some):
+            loaded.update(await self._load_threads(every[start : start + some], ids))
+        return loaded
+
+    async def _load_threads(self, keys: Sequence[ThreadKey], ids: int) -> dict[ThreadKey, LoadedThread]:
         statement = self._reads[_SELECT_THREAD]
         answers = await self._connection.execute_all((statement, (*_thread_values(key), ids + 1)) for key in keys)
         opening = await self._opening(key.learner for key in keys)

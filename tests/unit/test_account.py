@@ -99,7 +99,7 @@ def test_a_duplicate_is_told_at_debug_and_a_dead_letter_as_a_warning() -> None:
 
 def test_a_partition_has_come_as_far_as_its_first_unfinished_record() -> None:
     """What lag is counted from: not where reading has come to."""
-    outstanding, chunks = Outstanding(), [Chunk(TP("chat.commands", 0), _records(first, 5)) for first in (10, 15)]
+    outstanding, chunks = Outstanding(), [Chunk(TP("chat.commands", 0), _records(first, 5), 0) for first in (10, 15)]
     assert outstanding.first(chunks[0].tp) is None
     for chunk in chunks:
         outstanding.begin(chunk)

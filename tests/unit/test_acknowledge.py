@@ -7,17 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.acknowledge import Outstanding
-from streams.chunk import MAX_BYTES, MAX_RECORDS, Chunk, chunks
+from streams.chunk import HEADER_BYTES, MAX_BYTES, MAX_RECORDS, Chunk, chunks
+from streams.consumer import MAX_BYTES_IN_ALL, MAX_BYTES_UNDER_WAY, ChunkConsumer
 
 ONE, TWO = TP("chat.commands", 0), TP("chat.commands", 1)
 
 
 def _chunk(tp: TP, first: int, last: int) -> Chunk:
-    return Chunk(tp, [_record(offset) for offset in range(first, last + 1)])
+    return Chunk(tp, [_record(offset) for offset in range(first, last + 1)], 0)
 
 
 def _record(offset: int, size: int = 0) -> SimpleNamespace:
-    return SimpleNamespace(offset=offset, timestamp=1000 + offset, value=b"x" * size)
+    return SimpleNamespace(offset=offset, timestamp=1000 + offset, key=None, value=b"x" * size, headers=())
 
 
 def _begun(outstanding: Outstanding, *parts: Chunk) -> None:
@@ -101,6 +102,42 @@ def test_large_records_make_chunks_of_bounded_weight() -> None:
 
 def test_a_record_without_a_value_weighs_nothing() -> None:
     """Heartbeats and tombstones have none; and of no records there is no chunk."""
-    record = SimpleNamespace(offset=7, value=None)
+    record = SimpleNamespace(offset=7, key=None, value=None, headers=())
     assert [(one.next_offset, one.size) for one in chunks(ONE, [record])] == [(8, 0)]
     assert list(chunks(ONE, [])) == []
+
+
+def test_keys_and_headers_weigh_too() -> None:
+    """A million empty headers are much more in memory than they were in the log."""
+    headers = [("a", None)] * 1_000 + [("authorization", b"x" * 600)]
+    record = SimpleNamespace(offset=7, key=b"k" * 50, value=b"v", headers=headers)
+    (made,) = chunks(ONE, [record])
+    assert made.size == 50 + 1 + 1_001 * HEADER_BYTES + 1_000 + len("authorization") + 600
+
+
+def _with_room(under_way: dict[TP, list[Chunk]]) -> set[TP]:
+    consumer = object.__new__(ChunkConsumer)
+    consumer.outstanding = Outstanding()
+    for parts in under_way.values():
+        _begun(consumer.outstanding, *parts)
+    return consumer._with_room(under_way)
+
+
+def test_a_partition_with_much_under_way_waits_for_room() -> None:
+    """Much in records, or in bytes; the others do not."""
+    small = Chunk(ONE, [_record(0)], 1)
+    large = Chunk(TWO, [_record(0)], MAX_BYTES_UNDER_WAY)
+    many = [_chunk(TWO, 0, MAX_RECORDS - 1), _chunk(TWO, MAX_RECORDS, 2 * MAX_RECORDS - 1)]
+    assert _with_room({ONE: [small], TWO: [large]}) == {ONE}
+    assert _with_room({ONE: [small], TWO: many}) == {ONE}
+    assert _with_room({ONE: [small], TWO: many[:1]}) == {ONE, TWO}
+
+
+def test_many_partitions_together_wait_for_room() -> None:
+    """However many a worker owns, so much waits in it."""
+    share = MAX_BYTES_IN_ALL // 64
+    under_way = {TP("chat.commands", n): [Chunk(TP("chat.commands", n), [_record(0)], share)] for n in range(64)}
+    assert share < MAX_BYTES_UNDER_WAY
+    assert _with_room(under_way) == set()
+    under_way.popitem()
+    assert len(_with_room(under_way)) == 63

@@ -92,7 +92,7 @@ async def test_a_lane_passes_over_heartbeats() -> None:
             taken.extend(records)
 
     like_one = [log.append(b"{}", KEY, 0), log.append(None, b"t/l", 0)]
-    chunk = Chunk(("chat.commands", 0), [log.append(None, KEY, 0), *like_one])
+    chunk = Chunk(("chat.commands", 0), [log.append(None, KEY, 0), *like_one], 0)
     lane = Lane(Taking(), Memory(10), faults.append)
     lane.put(chunk, lambda: acknowledged.append(True))
     await until_async(lambda: acknowledged)

@@ -43,6 +43,7 @@ def _chunk(first: int, count: int, value: bytes = b"") -> Chunk:
     return Chunk(
         PARTITION,
         [SimpleNamespace(offset=first + number, key=b"tenant-1/learner-1", value=value) for number in range(count)],
+        count * len(value),
     )
 
 

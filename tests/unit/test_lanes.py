@@ -34,7 +34,7 @@ async def _taken(*partitions: TP) -> Taken:
     for tp in partitions:
         record = SimpleNamespace(offset=0, key=b"tenant-1/ada", value=b"", topic=tp.topic, partition=tp.partition)
         way.seen.clear()
-        lanes.put(Chunk(tp, [record]), lambda: None)
+        lanes.put(Chunk(tp, [record], 0), lambda: None)
         await way.seen.wait()
     await lanes.stop()
     return way.taken

@@ -13,6 +13,8 @@ from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.errors import StorageUnavailable
 from chat.privacy.job import Save, registry
 from streams.bootstrap import _disabled
+from streams.lease import Lease
+from tests.asleep import Machine, Replaced
 from tests.privacy_desk import OFFICER, Calls, Desk, Killed, NotingJob, PrivacyLog
 from tests.records import settings_for_tests, token, uid
 
@@ -325,3 +327,24 @@ async def test_a_group_that_is_set_back_changes_nothing_that_was_done(log: Priva
     assert job.done == steps
     assert not desk.kept.open
     assert desk.refusals() == []
+
+
+async def test_who_has_a_successor_announces_nothing(
+    log: PrivacyLog, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept with a request that it had accepted; its successor ran that to its end meanwhile."""
+    desk.jobs = [NotingJob()]
+    machine, asked, note = Machine(), log.ask("ExportLearnerData"), desk.kept.note
+
+    async def sleep(entry: Any) -> None:
+        monkeypatch.undo()
+        await note(entry)
+        await desk.take([asked])
+        await desk.run()
+        machine.now, machine.awake = 60.0, False
+
+    monkeypatch.setattr(desk, "lease", lambda: Lease(machine.membership, lambda: machine.now))
+    monkeypatch.setattr(desk.kept, "note", sleep)
+    with pytest.raises(Replaced):
+        await desk.take([asked])
+    assert desk.event_types() == ["CHAT_PRIVACY_EXPORT_REQUESTED", "CHAT_PRIVACY_EXPORT_COMPLETED"]
