@@ -1,12 +1,13 @@
 """Where the service's group stands in the command topics, saved with a backup of the tables and brought back with it.
 
 What is saved before a snapshot begins is below every command that the snapshot lacks: an offset is committed when the
-outcome is in the tables. So a group set back to it reads all that the tables have forgotten, and what they have not is
-known by position and id. An offset means something in one log only, so the topic's id and epoch go with it.
+outcome is in the tables. So a group set back to it reads all that the tables have forgotten. No worker may write while
+a snapshot is taken, for it takes one table after the other, and a thread that is newer than its messages would hide
+that they are lacking. An offset means something in one log only, so the topic's id and epoch go with it.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,13 +35,13 @@ class SavedTopic(NamedTuple):
 
 
 async def save(settings: Settings, file: Path) -> dict[str, SavedTopic]:
-    """Writes the file, which must not be there, and returns what is in it.
+    """Writes the file, which must not be there, and returns what is in it; the group must have no member.
 
-    Raises `OSError`, and as `topics.check` does.
+    Raises `OSError`, and as `topics.check` and `commit` do.
     """
     known = await _known(settings)
     places = [place for name in COMMAND_TOPICS for place in _places(known[name])]
-    found = await asyncio.to_thread(committed, settings, places)
+    found = await asyncio.to_thread(_committed_for_good, settings, places)
     saved = {
         str(name): SavedTopic(
             known[name].topic_id, known[name].epoch, [found.get(place, 0) for place in _places(known[name])]
@@ -67,6 +68,14 @@ async def restore(settings: Settings, file: Path) -> dict[str, SavedTopic]:
     await asyncio.to_thread(_require_records, settings, wanted)
     await asyncio.to_thread(commit, settings, wanted)
     return saved
+
+
+def _committed_for_good(settings: Settings, places: Collection[Place]) -> dict[Place, int]:
+    """As `committed`, of a group without members: a broker lets nobody else commit for one that has some."""
+    found = committed(settings, places)
+    if found:
+        commit(settings, found)
+    return found
 
 
 async def _known(settings: Settings) -> dict[str, KnownTopic]:

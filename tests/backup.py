@@ -31,7 +31,7 @@ class Backup:
         return self.here.node / "data" / self.here.settings.cassandra_keyspace
 
     def take(self) -> "Backup":
-        """Offsets first, then tables, then what opens them. The service goes on."""
+        """Offsets first, then tables, then what opens them. No worker may run; the API may."""
         self.folder.mkdir()
         assert self.here.house.chat.run("offsets", "save", self.offsets).status == 0
         self.here.tool("snapshot", "-t", TAG, self.here.settings.cassandra_keyspace)

@@ -18,7 +18,9 @@ File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
 
 @app.command("save")
 def save(file: File, *, as_json: AsJson = False) -> None:
-    """Write down where the workers stand. To be done before each snapshot of the tables begins, while they work."""
+    """Write down where the workers stand. To be done before each snapshot of the tables; until that is whole, no worker
+    may run.
+    """
     _print(asyncio.run(offset_file.save(start(), file)), as_json=as_json)
 
 

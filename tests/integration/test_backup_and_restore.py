@@ -1,4 +1,4 @@
-"""The whole service is backed up while it works, its servers are lost, and the runbook brings it back."""
+"""The whole service is backed up while no worker runs, its servers are lost, and the runbook brings it back."""
 
 import shutil
 from collections import Counter
@@ -39,7 +39,9 @@ def test_cassandra_is_lost(here: Estate, start_worker: StartWorker, tmp_path: Pa
     """All that was acknowledged is back from the log, each message with its own `seq`; the erased stays erased."""
     worker = start_worker(here.settings, program=(WORKER,)).until_ready()
     erased, other = Life(here.house, "wren", CANARY).live(), Life(here.house, "robin", SPARROW).live()
+    assert worker.stop() == 0
     backup = Backup(here, tmp_path / "backup").take()
+    worker.start().until_ready()
     assert other.send(other.post(), other.post()) == ["applied"] * 2
     later = Life(here.house, "finch", SPARROW).live()
     erase(here, "wren")
@@ -66,7 +68,9 @@ def test_cassandra_and_kafka_are_lost(here: Estate, start_worker: StartWorker, t
     erased, other = Life(here.house, "wren", CANARY).live(), Life(here.house, "robin", SPARROW).live()
     known = other.post()
     assert other.send(known) == ["applied"]
+    assert worker.stop() == 0
     backup, shown = Backup(here, tmp_path / "backup").take(), history(other)
+    worker.start().until_ready()
     assert other.send(other.post()) == ["applied"]
     erase(here, "wren")
     stop(here, worker)

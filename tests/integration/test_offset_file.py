@@ -97,7 +97,7 @@ def test_an_older_log_is_not_taken(house: Settings, group: Group, file: Path) ->
     assert group.committed() == dict.fromkeys(range(PARTITIONS), RECORDS)
 
 
-def test_no_worker_is_moved_while_it_works(house: Settings, group: Group, file: Path) -> None:
+def test_no_worker_is_moved_or_saved_while_it_works(house: Settings, group: Group, file: Path, tmp_path: Path) -> None:
     """The group must be empty, and the error says what to do."""
     member = Consumer({"bootstrap.servers": house.kafka_bootstrap_servers[0], "group.id": house.consumer_group})
     member.subscribe([Topic.COMMANDS])
@@ -105,8 +105,11 @@ def test_no_worker_is_moved_while_it_works(house: Settings, group: Group, file: 
     try:
         with pytest.raises(BrokerRefused, match="stop every worker"):
             asyncio.run(restore(house, file))
+        with pytest.raises(BrokerRefused, match="stop every worker"):
+            asyncio.run(save(house, tmp_path / "other.json"))
     finally:
         member.close()
+    assert not (tmp_path / "other.json").exists()
     assert min(group.committed().values()) >= STOOD
 
 
