@@ -66,9 +66,9 @@ async def opened(letter: Letter, keys: LetterKeys) -> Content | None:
 def _letter(partition: int, kept: Kept) -> Letter | None:
     headers = list(kept.headers)
     # A record may bring headers of these names along: only the last ones are the service's.
-    day = headers.pop()[1].decode() if headers and headers[-1][0] == HEADER else None
+    day = (headers.pop()[1] or b"").decode() if headers and headers[-1][0] == HEADER else None
     own, last = headers[: -len(SAID)], headers[-len(SAID) :]
     if tuple(name for name, _ in last) != SAID:
         return None
-    said = {name: value.decode(errors="replace") for name, value in last}
+    said = {name: (value or b"").decode(errors="replace") for name, value in last}
     return Letter(partition, kept.offset, kept.key, kept.value, own, said, day)

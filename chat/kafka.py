@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from confluent_kafka import Message
+
 from chat.settings import Settings
 from chat.tls import key_password, tls_context, tls_files
 
@@ -90,3 +92,11 @@ def _tls(settings: Settings) -> dict[str, str]:
     config = {names[kind]: str(path) for kind, path in tls_files(settings, "kafka").items()}
     password = key_password(settings, "kafka")
     return config | ({"ssl.key.password": password} if password else {})
+
+
+def headers_of(message: Message) -> tuple[tuple[str, bytes | None], ...]:
+    """A record's headers; none where a name is not UTF-8, as a stranger's may be: confluent_kafka raises then."""
+    try:
+        return tuple(message.headers() or ())
+    except (UnicodeDecodeError, SystemError):
+        return ()

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from chat.broker import Place, typed
 from chat.errors import BrokerUnavailable, Transient
-from chat.kafka import librdkafka
+from chat.kafka import headers_of, librdkafka
 from chat.settings import Settings
 
 BATCH = 1_000
@@ -24,7 +24,7 @@ class Kept(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def end_of(settings: Settings, place: Place) -> int:
@@ -110,4 +110,4 @@ def _next(consumer: Consumer, until: float) -> list[Message]:
 
 
 def _kept(one: Message) -> Kept:
-    return Kept(one.offset(), one.timestamp()[1], one.key(), one.value(), tuple(one.headers() or ()))
+    return Kept(one.offset(), one.timestamp()[1], one.key(), one.value(), headers_of(one))

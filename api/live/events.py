@@ -29,7 +29,7 @@ class Record(NamedTuple):
     key: bytes
     value: bytes | None
     timestamp: int
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def address_of(key: bytes) -> Address | None:

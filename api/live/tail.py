@@ -18,7 +18,7 @@ from chat.broker import typed
 from chat.domain.model import Learner
 from chat.domain.partition import learner_key, partition_of
 from chat.errors import BrokerRefused, BrokerUnavailable, NotSent, TopicMismatch, Transient
-from chat.kafka import librdkafka
+from chat.kafka import headers_of, librdkafka
 from chat.settings import Settings
 from chat.topic_specs import Topic
 
@@ -213,4 +213,4 @@ def _count(consumer: Consumer) -> int:
 
 
 def _record(message: Message) -> Record:
-    return Record(message.key() or b"", message.value(), message.timestamp()[1], message.headers() or ())
+    return Record(message.key() or b"", message.value(), message.timestamp()[1], headers_of(message))

@@ -20,7 +20,7 @@ from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
 from chat.errors import TopicMismatch, Transient
 from chat.heartbeat import is_heartbeat
-from chat.kafka import librdkafka
+from chat.kafka import headers_of, librdkafka
 from chat.privacy.sealed_letter import HEADER
 from chat.sdk.change import Headers
 from chat.settings import Settings
@@ -120,7 +120,7 @@ def _shown(message: Message) -> dict[str, Any]:
         "offset": message.offset(),
         "key": None if key is None else key.decode(errors="replace"),
     }
-    own: Headers = message.headers() or ()
+    own: Headers = headers_of(message)
     headers = {name: (value or b"").decode(errors="replace") for name, value in own}
     if FLAGGED in headers:
         record["flagged"] = True

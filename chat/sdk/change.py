@@ -10,7 +10,7 @@ from chat.domain.events import FLAGGED
 from chat.privacy.event_content import HEADER
 from chat.sdk.outcome import Position
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Entity(NamedTuple):

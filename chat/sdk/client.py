@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from chat.broker import Place, broker, typed
 from chat.errors import BadInput, BrokerUnavailable, ChatError, TopicMismatch, Transient
-from chat.kafka import librdkafka
+from chat.kafka import headers_of, librdkafka
 from chat.sdk.ledger import Ledger, Pending
 from chat.sdk.outcome import READERS, Heard, Position, verdict
 from chat.sdk.record import Outgoing
@@ -150,7 +150,7 @@ class Client:
         if message.error() is not None:
             self._mishear(typed(message.error()))
             return
-        heard = Heard(message.topic(), message.value(), dict(message.headers() or ()), message.timestamp()[1])
+        heard = Heard(message.topic(), message.value(), dict(headers_of(message)), message.timestamp()[1])
         said = verdict(heard)
         if said is not None:
             self._ledger.hear(said)

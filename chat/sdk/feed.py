@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from chat.broker import typed
 from chat.errors import Transient
-from chat.kafka import librdkafka
+from chat.kafka import headers_of, librdkafka
 from chat.sdk.change import Change, Event, Raw
 from chat.sdk.outcome import Position
 from chat.settings import Settings
@@ -99,4 +99,4 @@ class Feed:
 
 def _raw(message: Message) -> Raw:
     position = Position(message.topic(), message.partition(), message.offset())
-    return Raw(message.key() or b"", message.value(), message.headers() or (), position)
+    return Raw(message.key() or b"", message.value(), headers_of(message), position)

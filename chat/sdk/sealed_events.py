@@ -22,7 +22,7 @@ from chat.settings import Settings, load
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.session import Connection
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class SealedEvents:

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Producer
 
 from chat.broker import Place
+from chat.partition_reader import last
 from chat.sdk import Producer as ChatProducer
 from chat.settings import Settings
 from tests.conftest import StartWorker
@@ -55,6 +56,9 @@ def test_names_that_are_no_text(client: Client, fresh: Settings, worker: WorkerP
     asyncio.run(send_spoilt(fresh, Place("chat.commands", HOME), KEY, b"?", [("correlation-id", b"none")]))
     assert client.outcome("odd").record.fields["data"]["content"] == "odd"
     letter = client.outcome("none")
+    newest = last(fresh, Place("chat.commands", HOME))
+    assert newest is not None
+    assert newest.value == b"?"
     assert (letter.topic, letter.header(SHOWN)) == (DEAD_LETTER, "x")
     assert client.post().record.fields["data"]["seq"] == 2
     assert worker.alive

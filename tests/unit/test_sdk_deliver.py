@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chat.broker import Place
 from chat.errors import OutcomeTimeout
 from chat.sdk import AsyncProducer, Outcome, OutcomeKind, Producer
 from chat.sdk.ledger import Pending
@@ -25,7 +26,7 @@ class SlowService:
     def send(self, record: Outgoing, _headers: object) -> Pending:
         """Notes a command."""
         self.sent.append(record.command)
-        pending = Pending(record.command["command_id"], record.identity)
+        pending = Pending(record.command["command_id"], record.identity, Place(str(record.topic), 0))
         if len(self.sent) == self._answers:
             pending.outcome.set_result(DUPLICATE)
         return pending
