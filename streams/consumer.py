@@ -24,6 +24,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.types import TP
+from mode.threads import WorkerThread
 
 from chat.errors import LogTruncated, Permanent
 from chat.metrics import ASSIGNED, REBALANCES
@@ -48,11 +49,27 @@ FETCH_WAIT_MS = 100
 QUIESCE = 5.0
 """Seconds that a rebalance waits for what is under way; what takes longer is read again by the next owner."""
 
+STOP_SECONDS = 5.0
+
 _log = structlog.get_logger()
+
+
+class FetchThread(WorkerThread):
+    """A thread that nobody waits for without end: it may be asking a broker that is away."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Faust's call, which blocks the event loop."""
+        self.is_stopped.wait(STOP_SECONDS)
 
 
 class ChunkThread(AIOKafkaConsumerThread):
     """The thread that fetches. A broker that is away while offsets are committed is no reason to crash."""
+
+    Worker = FetchThread
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         header_names.take_any()

@@ -1,8 +1,11 @@
 """One worker process: starts, serves until it is told to stop or cannot go on, and leaves in order."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NoReturn
 
 import structlog
 
@@ -13,9 +16,13 @@ from chat.settings import Settings
 from chat.signals import told_to_stop
 from streams.app import WorkerApp
 from streams.bootstrap import Servers, build, heartbeats, reach, trim
+from streams.consumer import QUIESCE
 from streams.health import Health, serving
 from streams.waiting import Waiting
 from streams.watch import watch_exports, watch_ground, watch_idle, watch_keys, watch_logs, watch_sealing_keys
+
+LEAVE_SECONDS = QUIESCE + 3.0
+"""For each of the two steps of leaving: in all less than the 30 seconds after which one is killed."""
 
 Build = Callable[[Settings, Servers, Waiting], Awaitable[WorkerApp]]
 _log = structlog.get_logger()
@@ -25,16 +32,22 @@ def run(settings: Settings, build_app: Build = build) -> int:
     """Runs a worker; the exit status is 0 after a signal, else the error's `exit_code`."""
     logs.configure(settings.log_level)
     tracing.configure(settings, "worker")
-    return asyncio.run(_main(settings, build_app))
+    leaving = Leaving()
+    runner = asyncio.Runner()
+    status = runner.run(_main(settings, build_app, leaving))
+    if not leaving.in_order:
+        _end_now(status)
+    runner.close()
+    return status
 
 
-async def _main(settings: Settings, build_app: Build) -> int:
+async def _main(settings: Settings, build_app: Build, leaving: "Leaving") -> int:
     stopped = told_to_stop()
     waiting = Waiting()
     health = Health(waiting)
     try:
         async with serving(settings, health):
-            await _until(stopped, _work(settings, waiting, health, build_app))
+            await _until(stopped, _work(settings, waiting, health, build_app, leaving))
     except ChatError as error:
         _log.error("worker_ended", error=type(error).__name__, reason=str(error), exit_code=error.exit_code)
         return error.exit_code
@@ -53,18 +66,18 @@ async def _until(stopped: asyncio.Event, work: Awaitable[None]) -> None:
         await working
 
 
-async def _work(settings: Settings, waiting: Waiting, health: Health, build_app: Build) -> None:
+async def _work(settings: Settings, waiting: Waiting, health: Health, build_app: Build, leaving: "Leaving") -> None:
     servers = await reach(settings, waiting)
     try:
         app = await build_app(settings, servers, waiting)
         health.app = app
         collect_seldom()
-        await _serve(settings, servers, app)
+        await _serve(settings, servers, app, leaving)
     finally:
         await servers.connection.close()
 
 
-async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
+async def _serve(settings: Settings, servers: Servers, app: WorkerApp, leaving: "Leaving") -> None:
     watching = [
         asyncio.create_task(watch_ground(settings, servers.connection, app)),
         asyncio.create_task(watch_keys(servers.verifier, app)),
@@ -85,12 +98,34 @@ async def _serve(settings: Settings, servers: Servers, app: WorkerApp) -> None:
         for one in watching:
             one.cancel()
         await asyncio.wait(watching)
-        await _leave(app)
+        await leaving.leave(app)
         starting.cancel()
 
 
-async def _leave(app: WorkerApp) -> None:
-    """Finishes what is under way, commits it, and leaves the group."""
-    await app.consumer.hand_over()
-    await app.lanes.stop()
-    await app.stop()
+class Leaving:
+    """Who is told to end ends. What was not finished is read again, and so is what was not committed."""
+
+    def __init__(self) -> None:
+        self.in_order = True
+
+    async def leave(self, app: WorkerApp) -> None:
+        """Finishes what is under way, commits it, and leaves the group, where that can be done in time."""
+        await self._in_time("hand_over", app.consumer.hand_over())
+        await app.lanes.stop()
+        await self._in_time("leave_group", app.stop())
+
+    async def _in_time(self, what: str, work: Awaitable[object]) -> None:
+        """Faust and aiokafka go on asking a broker that is away, also when they are cancelled: nobody waits then."""
+        done, _ = await asyncio.wait({asyncio.ensure_future(work)}, timeout=LEAVE_SECONDS)
+        for one in done:
+            one.result()
+        if not done:
+            self.in_order = False
+            _log.warning("ended_without", what=what)
+
+
+def _end_now(status: int) -> NoReturn:
+    """Python would wait for every task and thread."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,43 @@
+"""A worker that is told to end ends, whoever is away: what it did not finish is read again."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chat.sdk import Producer
+from chat.servers.embedded import EmbeddedServers
+from chat.servers.server import Server
+from chat.settings import Settings
+from tests.conftest import StartWorker
+from tests.records import token, uid
+
+SECONDS = 30.0
+THREAD = {"tenant_id": "tenant-1", "learner_id": "learner-1", "thread_id": uid(1, 1)}
+
+
+@pytest.mark.parametrize(("server", "goes_away"), [
+    pytest.param("kafka", Server.kill, id="kafka-killed"),
+    pytest.param("kafka", Server.pause, id="kafka-asleep", marks=pytest.mark.soak),
+    pytest.param("cassandra", Server.kill, id="cassandra-killed", marks=pytest.mark.soak),
+    pytest.param("cassandra", Server.pause, id="cassandra-asleep", marks=pytest.mark.soak),
+])  # fmt: skip
+def test_a_worker_ends_while_a_server_is_away(
+    own_servers: EmbeddedServers,
+    house: Settings,
+    start_worker: StartWorker,
+    server: str,
+    goes_away: Callable[[Server], None],
+) -> None:
+    """In time, with commands in its hands; the next one does them."""
+    worker = start_worker(house).until_ready()
+    away = own_servers.kafka if server == "kafka" else own_servers.cassandra[0]
+    assert away is not None
+    with Producer(house, token=token(role="teacher")) as chat:
+        chat.send({"type": "CreateThread", **THREAD, "title": "a"}).outcome(60)
+        posts = [chat.send({"type": "PostMessage", **THREAD, "content": f"{number}"}) for number in range(500)]
+        chat.flush(30)
+        goes_away(away)
+        assert worker.stop(SECONDS) == 0
+        away.resume() if away.alive else away.start()
+        worker.start().until_ready()
+        assert len([one.outcome(60) for one in posts]) == 500
