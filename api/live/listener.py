@@ -57,6 +57,7 @@ class Listener:
     _queued: int = 0
     _left: float = 0.0
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _emptied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +76,13 @@ class Listener:
         else:
             self._queue.append(frame.raw)
             self._queued += len(frame.raw)
+            self._emptied.clear()
             self._woken.set()
+
+    async def emptied(self) -> None:
+        """Returns when nothing waits for it any more, or it has ended."""
+        if self._queue and self.ended is None:
+            await self._emptied.wait()
 
     def resync(self) -> None:
         """Tells the client to read again what it shows."""
@@ -85,6 +92,7 @@ class Listener:
         """Ends the stream when what is queued has been sent; the first reason counts."""
         self.ended = self.ended or why
         self._woken.set()
+        self._emptied.set()
 
     async def stream(self) -> AsyncGenerator[bytes]:
         """All that the client is sent, until the end."""
@@ -140,6 +148,7 @@ class Listener:
         self._queue.clear()
         self._queued = 0
         self._woken.clear()
+        self._emptied.set()
         return taken
 
     async def _is_over(self) -> bool:

@@ -12,7 +12,7 @@ import structlog
 
 from api.live import frames
 from api.live.frames import End
-from api.live.listener import Listener
+from api.live.listener import QUEUE_BYTES, Listener
 from api.paging import Step, read_page
 from chat.domain.model import Message, ThreadKey
 from chat.errors import KeyStoreUnavailable, NotVisible, StorageUnavailable
@@ -21,6 +21,10 @@ from chat.storage.history import History
 PAGE = 100
 POSITION_SECONDS = 2.0
 """How long a new room waits until its events are followed; after that its listeners are told to read again later."""
+
+BREATH_BYTES = QUEUE_BYTES // 4
+BREATH_SECONDS = 0.25
+"""After so many bytes of a burst it waits so long at most for those who take all that comes: they are not slow."""
 
 RETRY_SECONDS = 1.0
 
@@ -155,15 +159,26 @@ class Room:
             await self._tell_all(last_seq, changed)
 
     async def _tell_all(self, last_seq: int, changed: set[int]) -> None:
-        known = self.seq
+        known, told = self.seq, 0
         async for page in self.read_on(known, last_seq):
             for one in page:
-                self.seq = one.seq
-                self._tell(frames.new_message(one))
+                frame, self.seq = frames.new_message(one), one.seq
+                self._tell(frame)
+                told += len(frame.raw)
+                if told >= BREATH_BYTES:
+                    told = 0
+                    await self._breathe()
         self.seq = max(self.seq, last_seq)
         for seq in sorted(one for one in changed if one <= known):
             for one in await self._history.messages(self.key, seq, seq):
                 self._tell(frames.changed_message(one))
+
+    async def _breathe(self) -> None:
+        taking = [asyncio.ensure_future(one.emptied()) for one in self.listeners]
+        if taking:
+            _, slow = await asyncio.wait(taking, timeout=BREATH_SECONDS)
+            for one in slow:
+                one.cancel()
 
     async def _why_gone(self) -> End:
         learner = self.key.learner

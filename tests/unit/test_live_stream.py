@@ -211,6 +211,17 @@ async def test_a_slow_listener_is_dropped(rooms: Rooms, world: World) -> None:
     assert seqs(slow.seen) + seqs(again.seen) == seqs(quick.seen)
 
 
+async def test_a_burst_makes_nobody_slow(rooms: Rooms, world: World) -> None:
+    """More than may wait for a listener, all at once: who takes what comes gets all of it."""
+    clients = [await connect(rooms, world.key) for _ in range(3)]
+    for _ in range(60):
+        await world.post("w" * 16_000)
+    hear(rooms, world)
+    for client in clients:
+        await client.until(lambda one: seqs(one.seen) == list(range(6, 66)) or one.named("end"))
+        assert not client.named("end")
+
+
 async def listen(rooms: Rooms, key: ThreadKey) -> listener.Listener:
     """A listener whose stream nobody reads yet."""
     listening = asyncio.create_task(rooms.listen(key, None, for_ever))
