@@ -124,6 +124,7 @@ class ChunkConsumer(Consumer):
         super().__init__(*args, **kwargs)
         self.outstanding = Outstanding()
         self._next: dict[TP, int] = {}
+        self._rebalances = 0
         self._seek_due = False
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
@@ -165,13 +166,13 @@ class ChunkConsumer(Consumer):
         if not ready:
             await self._wait_for_room()
             return
-        generation = self.app.consumer_generation_id
+        rebalances = self._rebalances
         records = await self._getmany(ready, 1.0 if len(ready) == len(active) else 0.02)
-        if self._is_over(generation):
+        if self._is_over(rebalances):
             self._seek_back(records)
             return
         for tp, fetched in records.items():
-            await self._deliver(ensure_TP(tp), fetched, generation)
+            await self._deliver(ensure_TP(tp), fetched, rebalances)
 
     def _with_room(self, active: Iterable[TP]) -> set[TP]:
         """Those of which more may be handed on: what waits is bounded, whatever is sent."""
@@ -184,9 +185,12 @@ class ChunkConsumer(Consumer):
             if size < MAX_BYTES_UNDER_WAY and self.outstanding.under_way(tp) < MAX_UNDER_WAY
         }
 
-    def _is_over(self, generation: int) -> bool:
-        """True once a rebalance has begun: what was fetched before it is nobody's any more."""
-        return generation != self.app.consumer_generation_id or not self.flow_active
+    def _is_over(self, rebalances: int) -> bool:
+        """True once another rebalance has begun: what was fetched before it is nobody's any more.
+
+        The group's generation does not tell: a coordinator that is killed may give the same one again.
+        """
+        return rebalances != self._rebalances or not self.flow_active
 
     async def _wait_for_room(self) -> None:
         self._room.clear()
@@ -195,8 +199,8 @@ class ChunkConsumer(Consumer):
         for one in waits:
             one.cancel()
 
-    async def _deliver(self, tp: TP, fetched: list[Any], generation: int) -> None:
-        if self._is_over(generation):
+    async def _deliver(self, tp: TP, fetched: list[Any], rebalances: int) -> None:
+        if self._is_over(rebalances):
             return
         expected = self._next[tp]
         records = [record for record in fetched if record.offset >= expected]
@@ -205,7 +209,7 @@ class ChunkConsumer(Consumer):
         if records[0].offset > expected:
             await self._check_gap(tp, expected, records[0].offset)
         for chunk in chunks(tp, records):
-            if self._is_over(generation):
+            if self._is_over(rebalances):
                 return
             self._next[tp] = chunk.next_offset
             self.outstanding.begin(chunk)
@@ -223,7 +227,7 @@ class ChunkConsumer(Consumer):
         return message
 
     def _seek_back(self, records: Mapping[Any, list[Any]]) -> None:
-        """Records fetched under another generation are neither delivered nor skipped."""
+        """Records fetched before a rebalance are neither delivered nor skipped."""
         if self.flow_active:
             for tp in map(ensure_TP, records):
                 if tp in self._next and tp in self.assignment():
@@ -264,6 +268,7 @@ class ChunkConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stops the flow, lets what is under way finish, commits it, and only then lets the partitions go."""
         REBALANCES.inc()
+        self._rebalances += 1
         _log.info("partitions_revoked", partitions=_named(revoked))
         await self.hand_over()
         self.outstanding.drop(self.outstanding.partitions() | revoked)
@@ -274,6 +279,8 @@ class ChunkConsumer(Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begins with a clean slate; reading starts after `perform_seek`."""
         ASSIGNED.set(len(assigned))
+        self._rebalances += 1
+        self._seek_due = True
         self.app.lanes.begin()
         _log.info("partitions_assigned", partitions=_named(assigned), generation=generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
@@ -304,9 +311,9 @@ class ChunkConsumer(Consumer):
 
         Raises `LogTruncated` where the log begins after that or ends before it: nothing is ever skipped.
         """
-        generation, owned = self.app.consumer_generation_id, self.assignment()
+        rebalances, owned = self._rebalances, self.assignment()
         starts = await self.app.waiting.until_served(lambda: self._starts(owned))
-        if self._is_over(generation):
+        if self._is_over(rebalances):
             return
         self._seek_due = False
         for tp, start in starts.items():
