@@ -17,7 +17,7 @@ HEADER_BYTES = 100
 
 @dataclass(slots=True, eq=False)
 class Chunk:
-    """Records in offset order, fetched under one generation of the consumer group. `next_offset` follows the last."""
+    """Records in offset order, fetched between two rebalances. `next_offset` follows the last."""
 
     tp: TP
     records: Sequence[Record]
