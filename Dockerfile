@@ -24,9 +24,9 @@ RUN pip install --no-deps --no-build-isolation --editable .
 
 FROM python:3.11-slim
 
-# Volumes of keys and of exports begin with the rights of these folders.
+# Volumes of keys, exports and receipts begin with the rights of these folders.
 RUN useradd --system --uid 10001 --no-create-home chat \
-    && install --directory --owner 10001 --mode 0700 /keys /exports
+    && install --directory --owner 10001 --mode 0700 /keys /exports /ledger
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

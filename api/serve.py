@@ -12,6 +12,7 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.bounded_head import BoundedHead
 from api.cursor import Cursors
 from api.health import Health, KafkaProbe
 from api.late_history import LateHistory
@@ -118,7 +119,7 @@ def _read_side(settings: Settings, history: LateHistory) -> ReadSide:
 def _served_how(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHead,
         ws="none",
         lifespan="off",
         log_config=None,

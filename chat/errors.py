@@ -116,6 +116,10 @@ class KeyStoreUnfit(Permanent):
     exit_code = 74
 
 
+class KeyStoreReadOnly(KeyStoreUnfit):
+    """Keys can be neither made nor destroyed here, as in a pod, which has copies of them."""
+
+
 class KeyStoreUnavailable(Transient):
     """A key-encryption key cannot be had now, or the key of a learner changed while it was used."""
 

@@ -1,5 +1,6 @@
 """Builds everything a worker is made of."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +11,7 @@ from chat.broker import broker
 from chat.domain.moderation import Moderate, keep
 from chat.domain.privacy_commands import PRIVACY_TYPES
 from chat.domain.verdict import Limits
+from chat.errors import KeyStoreReadOnly
 from chat.group_offsets import committed
 from chat.moderation.moderator import Moderator
 from chat.moderation.rules import read_rules
@@ -30,7 +32,7 @@ from chat.storage.idle_threads import IdleThreads
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.letter_keys import LetterKeys
 from chat.storage.lives import Lives
-from chat.storage.moderation_versions import hold
+from chat.storage.moderation_versions import hold, require_none
 from chat.storage.receipts import CassandraHolds, CassandraReceipts
 from chat.storage.schema_ids import SchemaIdRows, SchemaIds, beginning
 from chat.storage.sealing_end import sealing_keys
@@ -175,6 +177,7 @@ async def command_way(settings: Settings, servers: Servers, waiting: Waiting, ap
 async def moderation(settings: Settings, connection: Connection) -> Moderate:
     """Who judges content. Raises `ModerationUnfit`, and `StorageUnavailable` while its versions cannot be had."""
     if not settings.content_moderation or settings.moderation_file is None:
+        await require_none(connection)
         return keep
     versions = read_rules(settings.moderation_file).versions
     return Moderator(list(zip(await hold(connection, versions), versions, strict=True)))
@@ -260,9 +263,11 @@ def _emitter(settings: Settings, servers: Servers, waiting: Waiting, app: Worker
 
 
 def _letters(settings: Settings, servers: Servers, waiting: Waiting) -> Letters:
-    """How dead letters go out."""
+    """How dead letters go out. Raises `KeyStoreReadOnly` where they are to be sealed and a day's key cannot be made."""
     if settings.dead_letter_content == "plain":
         return PLAIN_LETTERS
+    if not settings.vault_addr and not os.access(settings.kek_folder, os.W_OK):
+        raise KeyStoreReadOnly("DEAD_LETTER_CONTENT=sealed needs a KEK_FOLDER that can be written to, or VAULT_ADDR")
     return SealedLetters(LetterKeys(sealing_keys(servers.connection, settings, Purpose.LETTERS), settings), waiting)
 
 

@@ -15,6 +15,7 @@ from chat.errors import (
     BundleStoreUnavailable,
     KeyStoreUnavailable,
     KeysUnavailable,
+    LedgerUnavailable,
     RegistryRefused,
     RegistryUnavailable,
     StorageUnavailable,
@@ -96,6 +97,7 @@ _SERVERS: Mapping[type[Transient], str] = {
     BundleStoreRefused: "exports_refused",
     BundleStoreFull: "exports_full",
     BundleStoreUnavailable: "exports",
+    LedgerUnavailable: "ledger",
 }
 
 

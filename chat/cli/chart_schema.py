@@ -10,7 +10,9 @@ from typing import Any
 
 from chat.settings import Settings
 
-PLACES = frozenset({"kek_folder", "signing_key_file", "export_folder", "api_host", "api_port", "metrics_port"})
+PLACES = frozenset(
+    {"kek_folder", "signing_key_file", "export_folder", "erasure_ledger", "api_host", "api_port", "metrics_port"}
+)
 """The chart or the image decides these."""
 
 SERVERS = frozenset({"kafka_port", "worker_id"})

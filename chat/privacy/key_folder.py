@@ -1,9 +1,12 @@
 """Key-encryption keys as files of a folder that nobody but the service's own user may read."""
 
 import asyncio
+import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,13 +14,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chat.clock import seconds
-from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import KeyStoreReadOnly, KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.durable import sync, write_new
 from chat.privacy.envelope import KEY_BYTES, NONCE_BYTES, bound
 from chat.privacy.kek import epoch_name
 
 OWNER_ONLY_FOLDER = 0o700
 OTHERS = 0o077
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 HELD_SECONDS = 60.0
 """How long a key is kept in memory, used or not, so that one which was destroyed is soon nowhere."""
 
@@ -42,8 +46,9 @@ class KeyFolder:
     async def new_epoch(self, prefix: str = "") -> str:
         self._require_private_folder()
         epoch = f"{prefix}{epoch_name()}"
-        write_new(self._file(epoch), secrets.token_bytes(KEY_BYTES))
-        sync(self._folder)
+        with self._changing():
+            write_new(self._file(epoch), secrets.token_bytes(KEY_BYTES))
+            sync(self._folder)
         return epoch
 
     async def has(self, epoch: str) -> bool:
@@ -67,12 +72,22 @@ class KeyFolder:
         if not file.exists():
             return
         # A disk may keep old blocks all the same; `docs/adr` says what that means.
-        with file.open("r+b") as open_file:
-            open_file.write(bytes(KEY_BYTES))
-            open_file.flush()
-            os.fsync(open_file.fileno())
-        file.unlink()
-        sync(self._folder)
+        with self._changing():
+            with file.open("r+b") as open_file:
+                open_file.write(bytes(KEY_BYTES))
+                open_file.flush()
+                os.fsync(open_file.fileno())
+            file.unlink()
+            sync(self._folder)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _READ_ONLY:
+                raise KeyStoreReadOnly(f"KEK_FOLDER: {self._folder} can only be read ({error.strerror})") from error
+            raise KeyStoreUnfit(f"KEK_FOLDER: {self._folder} cannot be changed ({error.strerror})") from error
 
     def _cipher(self, epoch: str) -> AESGCM:
         self._let_go()

@@ -17,8 +17,11 @@ from chat.settings import Settings
 
 PATIENCE_SECONDS = 5.0
 PREFIX = "aivo-chat-"
-_AWAY = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.TOO_MANY_REQUESTS, 472, 473})
-"""Behind the leader, busy, or a standby; 5xx too, such as 503 for one that is sealed."""
+_AWAY = frozenset(
+    {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.TOO_MANY_REQUESTS, 472, 473}
+)
+"""A standby that lost its leader, which must not be followed with a token, behind the leader, busy, or a standby; 5xx
+too, such as 503 for one that is sealed."""
 
 
 class VaultTransit:

@@ -15,12 +15,13 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from cassandra import InvalidRequest
 
-from chat.errors import MigrationFailed, SchemaMismatch, StorageRefused, StorageUnavailable
+from chat.errors import KeyStoreReadOnly, MigrationFailed, SchemaMismatch, StorageRefused, StorageUnavailable
 from chat.privacy.export.signing import SigningKey
 from chat.privacy.kek import KeyEncryption, check_value, require_fitting
 from chat.privacy.key_store import key_store, prepare
@@ -250,7 +251,10 @@ async def _make_keys(connection: Connection, settings: Settings) -> None:
         await _open_first_epoch(connection, keys)
     epochs = await Epochs.load(connection)
     await require_fitting(keys, [(one.name, one.check_value) for one in epochs.readable])
-    await command_keys.begin(SealingKeys(connection, keys, Purpose.COMMANDS))
+    with suppress(
+        KeyStoreReadOnly
+    ):  # nobody can seal commands until this, or a renewal, was run where the folder is not
+        await command_keys.begin(SealingKeys(connection, keys, Purpose.COMMANDS))
 
 
 def _make_signing_key(settings: Settings) -> None:

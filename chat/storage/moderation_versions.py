@@ -27,6 +27,15 @@ async def hold(connection: Connection, versions: Sequence[Version]) -> list[int]
     return since
 
 
+async def require_none(connection: Connection) -> None:
+    """Raises `ModerationUnfit` where content was judged by rules once: read again, it is to be judged by them again."""
+    for row in await connection.execute(_READ, (_NAME,)):
+        raise ModerationUnfit(
+            f"CONTENT_MODERATION: must stay true, for content was judged by the version {row.version}; "
+            f"a version without words and hook keeps everything from its time on"
+        )
+
+
 async def _hold_one(connection: Connection, version: Version) -> int:
     digest = version.digest()
     since = max(int(time.time() * 1000), int(version.begins.timestamp() * 1000))

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable, Mapping
 
+import structlog
+
+from chat.errors import KeyStoreReadOnly
 from chat.privacy.key_store import key_store
 from chat.settings import Settings
 from chat.storage import command_keys, letter_keys
@@ -11,6 +14,7 @@ from chat.storage.session import Connection
 
 Over = Callable[[KeptKey, Settings, int], bool]
 
+_log = structlog.get_logger()
 _OVER: Mapping[Purpose, Over] = {Purpose.COMMANDS: command_keys.over, Purpose.LETTERS: letter_keys.over}
 
 
@@ -22,14 +26,23 @@ def sealing_keys(connection: Connection, settings: Settings, purpose: Purpose) -
 async def destroy_over(connection: Connection, settings: Settings, now: int | None = None) -> list[str]:
     """Destroys every key that is over at `now` (ms; by default the present), and finishes what was broken off.
 
-    The names of those destroyed. Raises as `SealingKeys` does. Any number of processes may run it at once.
+    The names of those destroyed; one whose file cannot be changed here is not among them. Raises as `SealingKeys` does.
+    Any number of processes may run it at once.
     """
     moment = time.time_ns() // 1_000_000 if now is None else now
     destroyed = []
     for purpose, is_over in _OVER.items():
         keys = sealing_keys(connection, settings, purpose)
-        for kept in (await keys.load()).known:
-            if kept.epoch is not None and is_over(kept, settings, moment):
-                await keys.destroy(kept)
-                destroyed.append(kept.name)
+        over = [one for one in (await keys.load()).known if one.epoch is not None and is_over(one, settings, moment)]
+        destroyed += [one.name for one in over if await _destroy(keys, one)]
     return destroyed
+
+
+async def _destroy(keys: SealingKeys, kept: KeptKey) -> bool:
+    """False where the file of the key that wrapped it has to be taken away by an operator, who is told so each time."""
+    try:
+        await keys.destroy(kept)
+    except KeyStoreReadOnly as error:
+        _log.warning("key_file_stays", file=f"{kept.epoch}.key", reason=str(error))
+        return False
+    return True

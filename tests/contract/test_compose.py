@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ("setup", "worker", "api")
 VOLUMES = {
     "setup": ["keys:/keys"],
-    "worker": ["keys:/keys:ro", "exports:/exports"],
+    "worker": ["keys:/keys", "exports:/exports", "ledger:/ledger"],
     "api": ["keys:/keys:ro", "exports:/exports:ro"],
 }
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -124,7 +124,7 @@ def test_folders_of_keys_and_exports_are_their_users_alone(services: Compose, do
     assert {one["KEK_FOLDER"] for one in told} == {"/keys"}
     assert {one["SIGNING_KEY_FILE"] for one in told} == {"/keys/signing.pem"}
     assert {one["EXPORT_FOLDER"] for one in told} == {"/exports"}
-    assert {one["ERASURE_LEDGER"] for one in told} == {"/keys/ledger"}
+    assert {one["ERASURE_LEDGER"] for one in told} == {"/ledger"}
     assert "install --directory --owner 10001 --mode 0700 /keys /exports" in dockerfile
 
 

@@ -93,7 +93,7 @@ async def test_a_check_value_tells_a_lost_key(keys: KeyEncryption) -> None:
         await require_fitting(keys, [(epoch, value)])
 
 
-@pytest.mark.parametrize("status", [412, 429, 472, 473, 500, 502, 503])
+@pytest.mark.parametrize("status", [307, 412, 429, 472, 473, 500, 502, 503])
 async def test_a_vault_that_cannot_now_is_waited_for(vault: VaultServer, status: int) -> None:
     """Sealed, a standby, busy or broken: the same request may be answered later."""
     keys = key_store(at(vault))

@@ -31,7 +31,10 @@ FIRST = _version("first", refuse=["vile"], mask=["darn"], flag=["sad"])
 
 
 def test_rules_by_version(servers: Addresses, tmp_path: Path, start_worker: StartWorker) -> None:
-    """Refused, masked and flagged; a version that is added counts from then on, one that is changed stops a worker."""
+    """Refused, masked and flagged; a version that is added counts from then on.
+
+    One that is changed stops a worker, and so does who switches it off.
+    """
     rules = tmp_path / "rules.json"
     _write(rules, FIRST)
     settings = clean_house(servers, content_moderation=True, moderation_file=rules)
@@ -53,6 +56,8 @@ def test_rules_by_version(servers: Addresses, tmp_path: Path, start_worker: Star
     _assert_stopped(start_worker, settings, "the version first was changed")
     _write(rules, _version("second", mask=["sad"]))
     _assert_stopped(start_worker, settings, "lacks the version first")
+    off = settings.model_copy(update={"content_moderation": False, "moderation_file": None})
+    _assert_stopped(start_worker, off, "CONTENT_MODERATION: must stay true")
     drop_keyspace(settings)
 
 

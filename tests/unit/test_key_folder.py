@@ -1,12 +1,14 @@
 """The folder of key-encryption keys."""
 
+import errno
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from chat.clock import seconds
-from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import KeyStoreReadOnly, KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy import key_folder
 from chat.privacy.kek import check_value, require_fitting
 from chat.privacy.key_folder import KeyFolder
@@ -179,3 +181,36 @@ async def test_another_key_under_the_epochs_name_is_noticed(folder: Path) -> Non
     file.unlink()
     with pytest.raises(KeyStoreUnfit, match="restore it, never make another"):
         await require_fitting(KeyFolder(folder), checked)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+async def test_a_folder_that_can_only_be_read_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As in a pod, which has copies: what is there opens on."""
+    keys = KeyFolder(folder)
+    epoch = await keys.new_epoch()
+    wrapped = await keys.wrap(epoch, b"k" * 32, "x")
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("chat.privacy.key_folder.write_new", refuse)
+    with pytest.raises(KeyStoreReadOnly, match="can only be read"):
+        await keys.new_epoch()
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(KeyStoreReadOnly):
+        await keys.destroy(epoch)
+    monkeypatch.undo()
+    assert await KeyFolder(folder).has(epoch)
+    assert await keys.unwrap(epoch, wrapped, "x") == b"k" * 32
+
+
+async def test_a_full_disk_is_no_folder_for_keys(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("chat.privacy.key_folder.write_new", refuse)
+    with pytest.raises(KeyStoreUnfit, match="cannot be changed") as caught:
+        await KeyFolder(folder).new_epoch()
+    assert not isinstance(caught.value, KeyStoreReadOnly)

@@ -29,6 +29,7 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 - {name: KEK_FOLDER, value: /run/chat/keys}
 - {name: SIGNING_KEY_FILE, value: /run/chat/keys/signing.pem}
 - {name: EXPORT_FOLDER, value: /exports}
+- {name: ERASURE_LEDGER, value: /ledger}
 {{- range $name, $value := .Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
@@ -59,13 +60,13 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{- /* A mounted secret is open to more than its user, which the service refuses. */ -}}
+{{- /* A mounted secret is open to more than its user, which the service refuses. It may run again in the same pod. */ -}}
 {{- define "chat.copyKeys" -}}
 - name: keys
   image: {{ include "chat.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   command: [sh, -ec]
-  args: ["umask 077 && mkdir /run/chat/keys && cp /secret/* /run/chat/keys/"]
+  args: ["umask 077 && rm -rf /run/chat/keys && mkdir /run/chat/keys && cp /secret/* /run/chat/keys/"]
   {{- include "chat.containerSecurity" . | nindent 2 }}
   resources:
     requests: {cpu: 10m, memory: 16Mi}
@@ -75,25 +76,34 @@ securityContext:
     - {name: secret, mountPath: /secret, readOnly: true}
 {{- end -}}
 
-{{- /* Takes [root, whether it writes exports]. */ -}}
+{{- /* Takes [root, whether it writes exports and the ledger]. */ -}}
 {{- define "chat.volumeMounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: keys, mountPath: /run/chat, readOnly: true}
 {{- if (index . 0).Values.exports.claimName }}
 - {name: exports, mountPath: /exports, readOnly: {{ not (index . 1) }}}
 {{- end }}
+{{- if index . 1 }}
+- {name: ledger, mountPath: /ledger}
+{{- end }}
 {{- end -}}
 
+{{- /* Takes [root, whether it writes exports and the ledger]. */ -}}
 {{- define "chat.volumes" -}}
+{{- $ := index . 0 -}}
 - name: tmp
   emptyDir: {sizeLimit: 64Mi}
 - name: keys
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 - name: secret
-  secret: {secretName: {{ .Values.keys.secretName | quote }}, defaultMode: 0444}
-{{- with .Values.exports.claimName }}
+  secret: {secretName: {{ $.Values.keys.secretName | quote }}, defaultMode: 0444}
+{{- with $.Values.exports.claimName }}
 - name: exports
   persistentVolumeClaim: {claimName: {{ . | quote }}}
+{{- end }}
+{{- if index . 1 }}
+- name: ledger
+  persistentVolumeClaim: {claimName: {{ $.Values.ledger.claimName | quote }}}
 {{- end }}
 {{- end -}}
 
