@@ -53,9 +53,11 @@ class Keyring:
     version: int = 0
 
     def fitting(self, sought: Sought, at: int) -> list[PyJWK]:
-        """The keys that a token may be signed with; without a key id only where there is no choice."""
-        found = [key for held, key in self._named.get(sought, ()) if held.counts(at)]
-        return [] if sought.kid is None and len(set(found)) > 1 else found
+        """The keys that a token may be signed with: all of that id, or without one all of that algorithm.
+
+        For one time `at` they only grow in number, and up to `settled` they do not.
+        """
+        return [key for held, key in self._named.get(sought, ()) if held.counts(at)]
 
     @cached_property
     def _named(self) -> dict[Sought, list[tuple[HeldKey, PyJWK]]]:
@@ -66,10 +68,6 @@ class Keyring:
             for kid in {key.key_id, None}:
                 named[Sought(key.algorithm_name, kid)].append((held, key))
         return dict(named)
-
-    def settles(self, sought: Sought, at: int) -> bool:
-        """Whether no fetch could change which keys fit."""
-        return at <= self.settled or bool(self.fitting(sought, at))
 
     def fetched(self, jwks: Collection[str], now: int) -> "Keyring":
         """The ring after a fetch that began `now` and brought `jwks`."""

@@ -21,21 +21,30 @@ RETRY_SECONDS = 5.0
 _log = structlog.get_logger()
 
 
+Key = bytes | PyJWK
+Opens = Callable[[Sequence[PyJWK]], bool]
+"""Whether one of these keys opens a token."""
+
+
 class KeySource(Protocol):
     """Keys by what a token's header says of them, and by when they must count, in ms since 1970.
 
     A key serves the one algorithm that it was made for.
     """
 
-    def find(self, sought: Sought, at: int) -> Sequence[bytes | PyJWK]:
-        """The keys to check a signature with; none where there are none.
-
-        Raises `KeysUnavailable` where only a fetch can tell; that is what `settle` is for.
-        """
+    def find(self, sought: Sought, at: int) -> Sequence[Key]:
+        """The keys to check a signature with, as far as they are known. Whom one of them lets in, it always lets in."""
         ...
 
-    async def settle(self, sought: Sought, at: int) -> None:
-        """Returns when `find` can tell. Raises `KeysUnavailable` or `StorageUnavailable`; may be called again."""
+    def is_settled(self, at: int) -> bool:
+        """Whether those are all that will ever count at that time. Only then may somebody be turned away."""
+        ...
+
+    async def settle(self, sought: Sought, at: int, opens: Opens) -> None:
+        """Returns when a key that opens the token is known, or `at` is settled.
+
+        Raises `KeysUnavailable` or `StorageUnavailable`; may be called again.
+        """
         ...
 
     async def keep(self) -> None:
@@ -52,7 +61,10 @@ class SecretKey:
     def find(self, sought: Sought, _at: int) -> Sequence[bytes]:
         return self._keys.get(sought.algorithm, ())
 
-    async def settle(self, _sought: Sought, _at: int) -> None:
+    def is_settled(self, _at: int) -> bool:
+        return True
+
+    async def settle(self, _sought: Sought, _at: int, _opens: Opens) -> None:
         """There is nothing to wait for."""
 
     async def keep(self) -> None:
@@ -64,7 +76,7 @@ def _now() -> int:
 
 
 class JwksKeys:
-    """`JWT_JWKS_URL`: fetched every minute, and in between for a key id that nobody knows.
+    """`JWT_JWKS_URL`: fetched every minute, and in between for a token that no key opens which is known.
 
     A set that cannot be fetched changes nothing: what is known goes on to count. `clock` gives ms since 1970.
     """
@@ -78,13 +90,13 @@ class JwksKeys:
         self._failed_at = float("-inf")
 
     def find(self, sought: Sought, at: int) -> Sequence[PyJWK]:
-        fitting = self._ring.fitting(sought, at)
-        if not fitting and at > self._ring.settled:
-            raise KeysUnavailable("it is not known whether there is such a key")
-        return fitting
+        return self._ring.fitting(sought, at)
 
-    async def settle(self, sought: Sought, at: int) -> None:
-        await self._refresh(sought, at)
+    def is_settled(self, at: int) -> bool:
+        return at <= self._ring.settled
+
+    async def settle(self, sought: Sought, at: int, opens: Opens) -> None:
+        await self._refresh(lambda ring: opens(ring.fitting(sought, at)), at)
 
     async def keep(self) -> None:
         while True:
@@ -96,19 +108,19 @@ class JwksKeys:
                 pause = RETRY_SECONDS
             await asyncio.sleep(pause)
 
-    async def _refresh(self, sought: Sought | None = None, at: int = 0) -> None:
+    async def _refresh(self, fits: Callable[[Keyring], bool] | None = None, at: int = 0) -> None:
         async with self._refreshing:
-            while not await self._refreshed(sought, at):
+            while not await self._refreshed(fits, at):
                 pass
 
-    async def _refreshed(self, sought: Sought | None, at: int) -> bool:
+    async def _refreshed(self, fits: Callable[[Keyring], bool] | None, at: int) -> bool:
         """Learns what others know, and fetches where that does not tell; False where others fetched meanwhile."""
         self._ring = before = await self._keyrings.load()
-        if sought and before.settles(sought, at):
+        if fits and (at <= before.settled or fits(before)):
             return True
         now = self._clock()
         after = before.fetched(await self._fetched(), now)
-        if sought and not after.fitting(sought, at):
+        if fits and not fits(after):
             after = after.cooled_down(max(now, at))
         if not await self._keyrings.swap(before, after):
             return False

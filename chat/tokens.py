@@ -13,7 +13,7 @@ from typing import Any
 
 import jwt
 
-from chat.errors import BadSetting, TokenExpired, TokenInvalid
+from chat.errors import BadSetting, KeysUnavailable, TokenExpired, TokenInvalid
 from chat.keyring import Keyrings, Sought
 from chat.settings import Settings
 from chat.token_claims import Verified, read, strict_object
@@ -25,6 +25,9 @@ MAX_TOKEN_BYTES = 8_192
 REMEMBERED = 8_192
 """Tokens whose verdict is kept, good and bad ones, the latest used."""
 
+_NO_KEY = "the token is signed with a key that is not known here"
+_WRONG_SIGNATURE = "the token's signature is wrong"
+_NOT_OPENED = frozenset({_NO_KEY, _WRONG_SIGNATURE})
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 # A key or its address that the token brings along proves nothing; an extension that must be understood is not.
 _REFUSED_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
@@ -52,19 +55,24 @@ class TokenVerifier:
         Raises `TokenInvalid` or `TokenExpired`, whose texts never hold anything of the token, and `KeysUnavailable`
         where only a fetch can tell whether there is such a key: see `settle`.
         """
-        verdict: Verified | str = "the token is signed with a key that is not known here"
+        verdict: Verified | str = _NO_KEY
         for key in self._keys.find(self._sought(token), _milliseconds(at)):
             verdict = self._judged(token, key)
-            if isinstance(verdict, Verified):
+            if verdict != _WRONG_SIGNATURE:
                 break
         if isinstance(verdict, str):
+            if verdict in _NOT_OPENED and not self._keys.is_settled(_milliseconds(at)):
+                raise KeysUnavailable("it is not known whether there is a key that opens the token")
             raise TokenInvalid(verdict)
         self._check_time(verdict, at)
         return verdict
 
     async def settle(self, token: str, at: float) -> None:
         """Returns when `verify` can tell. Raises `KeysUnavailable` or `StorageUnavailable`; may be called again."""
-        await self._keys.settle(self._sought(token), _milliseconds(at))
+        await self._keys.settle(self._sought(token), _milliseconds(at), lambda keys: self._opens(token, keys))
+
+    def _opens(self, token: str, keys: Iterable[bytes | jwt.PyJWK]) -> bool:
+        return any(self._judged(token, key) != _WRONG_SIGNATURE for key in keys)
 
     async def keep(self) -> None:
         """Keeps the keys fresh until it is cancelled."""
@@ -103,7 +111,7 @@ class TokenVerifier:
             signed = self._signatures.decode_complete(token, key, self._algorithms)
         except jwt.PyJWTError:
             # From none: PyJWT's text may show a piece of the token.
-            raise TokenInvalid("the token's signature is wrong") from None
+            raise TokenInvalid(_WRONG_SIGNATURE) from None
         return strict_object(signed["payload"])
 
     def _read_header(self, token: str) -> Sought:

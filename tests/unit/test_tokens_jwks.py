@@ -107,12 +107,26 @@ async def test_algorithms_that_are_not_listed_are_refused(tmp_path: Path) -> Non
         await verified(narrow, token(RSA))
 
 
-async def test_without_an_id_two_keys_are_a_choice_that_nobody_makes(tmp_path: Path) -> None:
-    """A token without key id is refused where two keys fit, and accepted with the id."""
+async def test_without_an_id_every_key_is_tried(tmp_path: Path) -> None:
+    """So a key that comes to the set takes nobody's right away, today or when the log is read again."""
     two = verifier(tmp_path, [RSA.jwk() | {"kid": "a"}, OTHER_RSA.jwk() | {"kid": "b"}])
     assert await verified(two, token(RSA, kid="a"))
+    assert await verified(two, token(RSA))
+    assert await verified(two, token(OTHER_RSA))
     with pytest.raises(TokenInvalid):
-        await verified(two, token(RSA))
+        await verified(two, token(RSA, kid="b"))
+    with pytest.raises(TokenInvalid):
+        await verified(two, token(Signer.new("RS256", "RS256")))
+
+
+async def test_a_key_that_takes_anothers_place_counts_at_once(tmp_path: Path) -> None:
+    """Under the same id: its signature is not wrong before the set was asked."""
+    known = verifier(tmp_path, [RSA.jwk()])
+    assert await verified(known, token(RSA, kid="RS256"))
+    write(tmp_path, [OTHER_RSA.jwk()])
+    later = 2**33
+    assert await verified(known, token(OTHER_RSA, kid="RS256"), later)
+    assert await verified(known, token(OTHER_RSA), later)
 
 
 async def test_two_keys_of_one_id_are_both_tried(tmp_path: Path) -> None:
