@@ -1,7 +1,7 @@
 """The Faust app: its settings, and the agent through which every chunk of both command topics goes."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import faust
@@ -34,11 +34,14 @@ class AsItIs(Schema):
 class WorkerApp(faust.App):
     """A Faust app that knows its lanes, and how to end when it cannot go on.
 
+    `same_topics` raises `TopicMadeAnew` where a topic is not the one that was read before, or a `Transient`.
+
     What is `beside` the lanes is run from the moment when the app has started until it begins to leave.
     """
 
     lanes: Lanes
     waiting: Waiting
+    same_topics: Callable[[], Awaitable[object]]
     beside: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -148,6 +148,7 @@ async def build(
 ) -> WorkerApp:
     """A Faust app that is ready to start."""
     app = make_app(settings, waiting)
+    app.same_topics = partial(topics.check, settings, servers.connection)
     commands = await command_way(settings, servers, waiting, app)
     ways: dict[str, Way] = {
         topics.Topic.COMMANDS: commands,

@@ -309,10 +309,12 @@ class ChunkConsumer(Consumer):
     async def _begin(self) -> None:
         """Starts every owned partition where its group has come to, or at 0 where nothing was ever committed.
 
-        Raises `LogTruncated` where the log begins after that or ends before it: nothing is ever skipped.
+        Raises `LogTruncated` where the log begins after that or ends before it: nothing is ever skipped. And
+        `TopicMadeAnew` where it is another log: its group has no offsets any more, so it would be read from 0.
         """
         rebalances, owned = self._rebalances, self.assignment()
         starts = await self.app.waiting.until_served(lambda: self._starts(owned))
+        await self.app.waiting.until_served(self.app.same_topics)
         if self._is_over(rebalances):
             return
         self._seek_due = False

@@ -62,7 +62,7 @@ async def test_many_workers_learn_the_same(connection: Connection) -> None:
         return [ONE, TWO]
 
     workers = [JwksKeys(fetch, ring) for _ in range(10)]
-    await asyncio.gather(*(worker.settle(stranger, NOW) for worker in workers))
+    await asyncio.gather(*(worker.settle(stranger, NOW, bool) for worker in workers))
     assert all(worker.find(stranger, NOW) for worker in workers)
     assert sorted(one.jwk for one in (await ring.load()).keys) == sorted([ONE, TWO])
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from chat.errors import TopicMadeAnew
 from streams.acknowledge import Outstanding
 from streams.consumer import ChunkConsumer
+from streams.waiting import Waiting
 
 ONE = TP("chat.commands", 1)
 
@@ -61,6 +63,24 @@ async def test_what_was_fetched_before_a_rebalance_is_nobodys() -> None:
     await consumer._drain_once()
     assert (consumer.delivered, consumer.sought) == ([], [])
     assert consumer.app.consumer_generation_id == 13
+
+
+async def test_another_topic_is_not_begun() -> None:
+    """Its group has no offsets any more, so it would be read from 0, until somebody looks whether it is the same."""
+    consumer = Consumer()
+    consumer._next.clear()
+
+    async def bounds(tps: Any) -> dict[TP, tuple[None, int, int]]:
+        return dict.fromkeys(tps, (None, 0, 800))
+
+    async def another() -> None:
+        raise TopicMadeAnew("another one")
+
+    consumer._thread.bounds = bounds
+    consumer.app.waiting, consumer.app.same_topics = Waiting(), another
+    with pytest.raises(TopicMadeAnew):
+        await consumer._begin()
+    assert (consumer._next, consumer.sought) == ({}, [])
 
 
 async def test_reading_begins_anew_with_an_assignment(monkeypatch: pytest.MonkeyPatch) -> None:
