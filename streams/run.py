@@ -17,9 +17,10 @@ from chat.signals import told_to_stop
 from streams.app import WorkerApp
 from streams.bootstrap import Servers, build, heartbeats, reach, trim
 from streams.consumer import QUIESCE
+from streams.exports import delete_expired_bundles
 from streams.health import Health, serving
 from streams.waiting import Waiting
-from streams.watch import watch_exports, watch_ground, watch_idle, watch_keys, watch_logs, watch_sealing_keys
+from streams.watch import watch_ground, watch_idle, watch_logs, watch_sealing_keys, watched
 
 LEAVE_SECONDS = QUIESCE + 3.0
 """For each of the two steps of leaving: in all less than the 30 seconds after which one is killed."""
@@ -78,15 +79,16 @@ async def _work(settings: Settings, waiting: Waiting, health: Health, build_app:
 
 
 async def _serve(settings: Settings, servers: Servers, app: WorkerApp, leaving: "Leaving") -> None:
-    watching = [
-        asyncio.create_task(watch_ground(settings, servers.connection, app)),
-        asyncio.create_task(watch_keys(servers.verifier, app)),
-        asyncio.create_task(watch_exports(settings, app)),
-        asyncio.create_task(watch_sealing_keys(settings, servers.connection, app)),
-        asyncio.create_task(watch_logs(trim(settings, servers), heartbeats(settings, app), app)),
+    beside = [
+        watch_ground(settings, servers.connection),
+        servers.verifier.keep(),
+        delete_expired_bundles(settings),
+        watch_sealing_keys(settings, servers.connection, app),
+        watch_logs(trim(settings, servers), heartbeats(settings, app), app),
     ]
     if settings.automatic_cleanup:
-        watching.append(asyncio.create_task(watch_idle(settings, servers, app)))
+        beside.append(watch_idle(settings, servers, app))
+    watching = [asyncio.create_task(watched(app, one)) for one in beside]
     starting = asyncio.create_task(app.start())
     try:
         await asyncio.wait({app.failed, starting}, return_when=asyncio.FIRST_COMPLETED)

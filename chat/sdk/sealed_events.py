@@ -11,18 +11,16 @@ It needs what the service itself needs: Cassandra, for the wrapped keys, and `KE
             index(event.fields["data"]["content"])
 """
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 import schemas
 from chat.domain.model import LearnerId
 from chat.privacy.event_content import HEADER, open_event
+from chat.sdk.change import Headers
 from chat.settings import Settings, load
 from chat.storage.learner_keys import LearnerKeys
 from chat.storage.session import Connection
-
-Headers = Sequence[tuple[str, bytes | None]]
 
 
 class SealedEvents:

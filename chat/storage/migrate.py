@@ -251,9 +251,8 @@ async def _make_keys(connection: Connection, settings: Settings) -> None:
         await _open_first_epoch(connection, keys)
     epochs = await Epochs.load(connection)
     await require_fitting(keys, [(one.name, one.check_value) for one in epochs.readable])
-    with suppress(
-        KeyStoreReadOnly
-    ):  # nobody can seal commands until this, or a renewal, was run where the folder is not
+    # Where the folder can only be read nobody can seal commands, until this or a renewal was run elsewhere.
+    with suppress(KeyStoreReadOnly):
         await command_keys.begin(SealingKeys(connection, keys, Purpose.COMMANDS))
 
 

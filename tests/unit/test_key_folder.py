@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -183,6 +184,15 @@ async def test_another_key_under_the_epochs_name_is_noticed(folder: Path) -> Non
         await require_fitting(KeyFolder(folder), checked)
 
 
+def refusing(number: int) -> Callable[..., NoReturn]:
+    """In the place of what a file system is asked for."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
 async def test_a_folder_that_can_only_be_read_says_so(
     folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -192,13 +202,10 @@ async def test_a_folder_that_can_only_be_read_says_so(
     epoch = await keys.new_epoch()
     wrapped = await keys.wrap(epoch, b"k" * 32, "x")
 
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("chat.privacy.key_folder.write_new", refuse)
+    monkeypatch.setattr("chat.privacy.key_folder.write_new", refusing(number))
     with pytest.raises(KeyStoreReadOnly, match="can only be read"):
         await keys.new_epoch()
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "open", refusing(number))
     with pytest.raises(KeyStoreReadOnly):
         await keys.destroy(epoch)
     monkeypatch.undo()
@@ -207,10 +214,7 @@ async def test_a_folder_that_can_only_be_read_says_so(
 
 
 async def test_a_full_disk_is_no_folder_for_keys(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> NoReturn:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("chat.privacy.key_folder.write_new", refuse)
+    monkeypatch.setattr("chat.privacy.key_folder.write_new", refusing(errno.ENOSPC))
     with pytest.raises(KeyStoreUnfit, match="cannot be changed") as caught:
         await KeyFolder(folder).new_epoch()
     assert not isinstance(caught.value, KeyStoreReadOnly)
