@@ -34,9 +34,10 @@ def large(commands: int) -> Iterator[Finding]:
         with where.bench.watched(SERVICE, settings) as worker, Vitals(settings, worker.pid) as vitals:
             where.bench.measure(settings, SERVICE, worker, Burst(LARGE, LARGE.threads, touch=True))
             listening = where.bench.eye.submit(hear, commands)
-            where.bench.load.submit(pour, settings, LARGE, commands, None).result()
+            took = where.bench.load.submit(pour, settings, LARGE, commands, None).result()
             heard = listening.result()
             yield Finding("commands", commands)
+            yield Finding("commands a second that were sent", commands / took)
             yield Finding("commands a second", heard.ages[ALL].rate)
             yield Finding("MB a second of content and metadata", heard.ages[ALL].rate * WIRE / 1e6)
             yield from vitals.findings()

@@ -18,8 +18,9 @@ def learners(number: int) -> Iterator[Finding]:
         settings = where.house.enter(SERVICE.furnish)
         with where.bench.watched(SERVICE, settings) as worker, Vitals(settings, worker.pid) as vitals:
             listening = where.bench.eye.submit(hear, number)
-            where.bench.load.submit(pour, settings, many, number, None).result()
+            took = where.bench.load.submit(pour, settings, many, number, None).result()
             heard = listening.result()
             yield Finding("learners", number)
+            yield Finding("commands a second that were sent", number / took)
             yield Finding("commands a second, each a first touch", heard.ages[ALL].rate)
             yield from vitals.findings()

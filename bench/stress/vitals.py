@@ -18,12 +18,14 @@ PATIENCE = 30.0
 
 
 class Look(NamedTuple):
-    """At a moment: memory in MiB, now and at most; commands without an outcome."""
+    """At a moment: seconds that the answers took; memory in MiB, now and at most; commands without an outcome, where
+    the metrics tell.
+    """
 
-    at: float
+    took: float
     resident: float
     peak: float
-    lag: float
+    lag: float | None
     ready: bool
 
 
@@ -52,10 +54,11 @@ class Vitals:
 
     def look(self) -> Look:
         """Now. Raises `OSError` where nobody answers."""
-        memory = usage(self._pid)
+        memory, began = usage(self._pid), time.monotonic()
         ready, _ = self._get("/health/ready")
         _, metrics = self._get("/metrics")
-        return Look(time.time(), memory.resident, memory.peak, sum(_lags(metrics)), ready == HTTPStatus.OK)
+        lag, took = _lag(metrics), time.monotonic() - began
+        return Look(took, memory.resident, memory.peak, lag, ready == HTTPStatus.OK)
 
     def _get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self._settings.metrics_port, timeout=PATIENCE)
@@ -70,17 +73,22 @@ class Vitals:
         """Of the time until now. Raises `MeasurementError` where nobody answered at its end."""
         if not self._thread.is_alive():
             raise MeasurementError("the worker's health and metrics did not answer")
-        looks = list(self._looks)
+        looks, last = list(self._looks), self.look()
+        lags = [one.lag for one in looks if one.lag is not None]
+        if not lags or last.lag is None:
+            raise MeasurementError("the worker's metrics tell no lag")
         yield Finding("the worker's memory half-way, in MiB", looks[len(looks) // 2].resident)
         yield Finding("at the end", looks[-1].resident)
         yield Finding("at most", looks[-1].peak)
-        yield Finding("largest lag that its metrics told, in commands", max(one.lag for one in looks))
-        yield Finding("lag at the end", self.look().lag)
-        yield Finding("seconds in which its health was asked", len(looks))
-        yield Finding("in which it was not ready", sum(not one.ready for one in looks))
+        yield Finding("largest lag that its metrics told, in commands", max(lags))
+        yield Finding("lag at the end", last.lag)
+        yield Finding("times that its health and metrics were asked, a second after each answer", len(looks))
+        yield Finding("of which it was not ready", sum(not one.ready for one in looks))
+        yield Finding("of which its metrics told no lag", len(looks) - len(lags))
+        yield Finding("longest time of both answers, in ms", 1000 * max(one.took for one in looks))
 
 
-def _lags(metrics: str) -> Iterator[float]:
-    for line in metrics.splitlines():
-        if line.startswith("chat_lag_records{"):
-            yield float(line.rpartition(" ")[2])
+def _lag(metrics: str) -> float | None:
+    """None where it is told of no partition, as by a worker that is in no group."""
+    lags = [line.rpartition(" ")[2] for line in metrics.splitlines() if line.startswith("chat_lag_records{")]
+    return sum(map(float, lags)) if lags else None

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Self
 
@@ -59,12 +59,17 @@ class Pulse:
         )
         return next(one for one in beats if one > since)
 
-    def longest_pause(self, began: float, ended: float) -> float:
-        """Seconds of the longest time between two events of any partition, of which a part lies between two moments."""
-        return max(after - before for before, after in self._gaps() if after > began and before < ended)
+    def longest_pause(self, began: float, ended: float, partitions: Iterable[int]) -> float:
+        """Seconds of the longest time for which one of the partitions said nothing, of which a part lies between two
+        moments; one that goes on is counted until `ended`.
+        """
+        return max(longest_gap(list(self._beats[one]), began, ended) for one in partitions)
 
-    def _gaps(self) -> Iterator[tuple[float, float]]:
-        return pairwise(sorted(moment for beats in list(self._beats.values()) for moment in list(beats)))
+
+def longest_gap(beats: Iterable[float], began: float, ended: float) -> float:
+    """Between two beats, or the last one and `ended`, of those gaps that are not over before `began`."""
+    moments = [*(one for one in beats if one < ended), ended]
+    return max(after - before for before, after in pairwise([moments[0], *moments]) if after > began)
 
 
 def _from(outcome: Said) -> int:

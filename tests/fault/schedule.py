@@ -61,8 +61,8 @@ def mixed(seed: int) -> Iterator[Fault]:
 
 
 class Cost(NamedTuple):
-    """Seconds: a fault's length, the longest time without any command's outcome from its beginning on, and from its end
-    until every partition at work before it had one.
+    """Seconds: a fault's length, the longest time for which a partition at work before it had no command's outcome from
+    its beginning on, and from its end until every such partition had one.
     """
 
     length: float
@@ -86,7 +86,7 @@ class Figures:
         ended = time.monotonic()
         recovery = pulse.recovery(ended, partitions)
         scene.require_alive()
-        pause = pulse.longest_pause(began, ended + recovery)
+        pause = pulse.longest_pause(began, ended + recovery, partitions)
         self.costs[fault.__name__].append(Cost(ended - began, pause, recovery))
 
     def count(self, oracle: OracleRun) -> None:

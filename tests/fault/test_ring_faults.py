@@ -47,7 +47,7 @@ def oracle(ring: EmbeddedServers, seed: int, request: pytest.FixtureRequest) -> 
 
 
 class Absence(NamedTuple):
-    """A way to be away, and the longest time (s) for which nothing may be applied then."""
+    """A way to be away, and the longest time (s) for which a partition may stand still then."""
 
     away: Callable[[Server], AbstractContextManager[None]]
     longest_pause: float
@@ -66,11 +66,13 @@ def test_the_service_goes_on_without_one_node(
     pauses = []
     with Pulse(oracle.settings) as pulse, oracle.stream(RATE) as stream:
         stream.until(1000)
+        partitions = range(oracle.settings.topic_partitions)
+        pulse.recovery(0, partitions)
         for node in ring.cassandra:
             began = time.monotonic()
             with absence.away(node):
                 until(lambda: time.monotonic() > began + AWAY_SECONDS, 2 * AWAY_SECONDS)  # noqa: B023 - asked at once
-                pauses.append(pulse.longest_pause(began, time.monotonic()))
+                pauses.append(pulse.longest_pause(began, time.monotonic(), partitions))
                 record_property(FIGURES, f"{node.name} {absence.away.__name__}: longest pause {pauses[-1]:.2f} s")
             until(node.sees_ring, 60, "the ring being whole")
             stream.until(len(oracle.source.log) + 3 * RATE)
@@ -83,14 +85,14 @@ def test_the_service_goes_on_without_one_node(
 def test_two_nodes_are_waited_for(oracle: OracleRun, ring: EmbeddedServers, start_worker: StartWorker) -> None:
     """Without a quorum nothing is acknowledged and nothing given up; with two nodes again all of it is done."""
     worker = start_worker(oracle.settings).until_ready()
-    with oracle.stream(RATE) as stream:
+    with Pulse(oracle.settings) as pulse, oracle.stream(RATE) as stream:
         stream.until(500)
         with killed(ring.cassandra[2]):
             with killed(ring.cassandra[1]):
                 until(lambda: "cassandra" in waits_for(worker), 30, "the worker's saying that it waits for Cassandra")
                 stream.until(len(oracle.source.log) + 5 * RATE)
-            until(lambda: worker.ready()[0] == 200, 60, "the worker being at work with two nodes")
-            stream.until(len(oracle.source.log) + RATE)
+            until(lambda: worker.ready()[0] == 200, 60, "the worker being ready with two nodes")
+            pulse.recovery(time.monotonic(), range(oracle.settings.topic_partitions))
         until(ring.cassandra[2].sees_ring, 60, "the ring being whole")
     oracle.settle()
     oracle.verify()

@@ -31,11 +31,10 @@ def test_the_same_commands_again_are_duplicates(oracle: OracleRun, start_worker:
     oracle.source.flush()
     oracle.settle()
     numbers = {one.number for one in again}
-    second = [one for one in oracle.verify() if one.logged.intent.number in numbers]
+    second = [one for one in oracle.verify(once=True) if one.logged.intent.number in numbers]
     assert len(second) == len(applied) > 0
     assert {(one.kind, one.code) for one in second} == {("refused", "duplicate")}
     assert oracle.tables.dump() == before
-    assert oracle.progress().repeated == 0
     assert worker.stop() == 0
 
 

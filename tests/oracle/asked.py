@@ -45,9 +45,8 @@ def ask(hand: Hand, record_type: str, learner: tuple[str, str]) -> Intent:
     return hand.command(record_type, fields, claims | {"learner_scope": ["*"]})
 
 
-def round_of(hand: Hand) -> list[Intent]:
-    """An erasure with what races it, an enrolment of whoever was erased, and an export of somebody else."""
-    erased, other = hand.random.sample(hand.learners, 2)
+def round_of(hand: Hand, erased: tuple[str, str], other: tuple[str, str]) -> list[Intent]:
+    """An erasure with what races it, and an export of somebody else."""
     kinds = ["ExportLearnerData", "DeleteLearnerData", "DeleteLearnerData", "EnrolLearner"]
     hand.random.shuffle(kinds)
     return [*(ask(hand, one, erased) for one in kinds), ask(hand, "ExportLearnerData", other)]
@@ -80,12 +79,15 @@ def check(
     """
     states = {str(row["request_id"]): row["state"] for row in dump["privacy_requests"]}
     fenced = {one.request_id for one in fences}
+    erased = {one.learner for one in fences if one.ends}
     for intent in asked:
         request_id = intent.fields["request_id"]
         told, state = ended.get(request_id, Ended(set(), set())), states.get(request_id, "")
         if read_again and state and state != "failed":
             told = Ended(told.events, told.codes - {MAY_REFUSE[intent.type]})
         problem = _problem(intent, told, state)
+        if not problem and _needs_erasure(intent, told, state) and intent.learner not in erased:
+            problem = f"came to {told}, and nobody erased the learner"
         if not problem and (request_id in fenced) != _moves_lives(intent, state):
             problem = "has a fence and did nothing, or the other way round"
         if problem:
@@ -108,6 +110,11 @@ def _problem(intent: Intent, ended: Ended, state: str) -> str:
         return f"has not one end but {ended} {state}"
     good = next(iter(ended.events - begun)).endswith(("COMPLETED", "ENROLLED"))
     return "" if state == ("completed" if good else "failed") else f"is {state}, and said is {ended}"
+
+
+def _needs_erasure(intent: Intent, told: Ended, state: str) -> bool:
+    """Whether a request can end so only where the learner's life did."""
+    return "learner_erased" in told.codes or (intent.type != "EnrolLearner" and state == "failed")
 
 
 def _moves_lives(intent: Intent, state: str) -> bool:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 class Finding(NamedTuple):
     """One thing that must not be.
 
-    `kind`: `lost` (no outcome), `two_outcomes`, `wrong_outcome`, `alien` (the outcome of no record), `order`, `repeat`
-    (a repeat that is not the same), `seq`, `row` (a table is not as it must be), `early_commit` (an offset was
-    committed before an outcome was there), `event_before_row`, `http` (a reader sees something else),
-    `tombstone` (what was deleted is not gone from the events, or what was not is), `expiry` (a row lives too long or
-    too short), `request` (a privacy request has not the one end that it may have, or leaves what it must not).
+    `kind`: `lost` (no outcome), `two_outcomes`, `wrong_outcome`, `alien` (the outcome of no record), `order`,
+    `repeat` (a repeat that is not the same), `double` (a repeat in a run that has no cause for one), `seq`, `row`
+    (a table is not as it must be), `early_commit` (an offset was committed before an outcome was there),
+    `event_before_row`, `http` (a reader sees something else), `blind` (nobody looked at an event as it came),
+    `tombstone` (what was deleted is not gone from the events, or what was not is), `expiry` (a row lives too long
+    or too short), `request` (a privacy request has not the one end that it may have, or leaves what it must not).
     """
 
     kind: str

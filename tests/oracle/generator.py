@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tests.oracle import good, wrong
-from tests.oracle.asked import round_of
+from tests.oracle.asked import ask, round_of
 from tests.oracle.hand import Hand
 from tests.oracle.intents import Intent
 
@@ -47,6 +47,7 @@ class Generator:
 
     def __init__(self, seed: int, tenants: int = 3, learners: int = 5, now: float | None = None) -> None:
         self._hand = Hand(seed, tenants, learners, time.time() if now is None else now)
+        self._erased: list[tuple[str, str]] = []
 
     def __iter__(self) -> Iterator[Intent]:
         return self
@@ -66,8 +67,11 @@ class Generator:
         return [next(self) for _ in range(count)]
 
     def ask(self) -> list[Intent]:
-        """Privacy requests that race each other."""
-        return round_of(self._hand)
+        """Privacy requests that race each other; whoever was to be erased before is to be enrolled."""
+        erased, other = self._hand.random.sample(self._hand.learners, 2)
+        enrolments = [ask(self._hand, "EnrolLearner", one) for one in self._erased if one != erased]
+        self._erased = list(dict.fromkeys([*self._erased, erased]))
+        return [*enrolments, *round_of(self._hand, erased, other)]
 
     def again(self, intents: Iterable[Intent]) -> list[Intent]:
         """The same records once more."""

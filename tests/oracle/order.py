@@ -31,7 +31,7 @@ class _Line(NamedTuple):
         return all(deleted is not None and deleted <= furthest for deleted in skipped)
 
 
-def check(model: Model, expected: Iterable[Expected], said: Sequence[Said], *, overlapping: bool) -> Iterator[Finding]:
+def check(model: Model, expected: Sequence[Expected], said: Sequence[Said], *, overlapping: bool) -> Iterator[Finding]:
     """Events come in the log's order, and again only as a second run of the log from some place on.
 
     `overlapping`: two owners may have been at it at once, as when one was asleep; then what was said already may be
@@ -40,6 +40,8 @@ def check(model: Model, expected: Iterable[Expected], said: Sequence[Said], *, o
     erased = frozenset(thread.key for thread in model.threads.values() if thread.erased)
     yield from _order(_lines(expected, erased), said, overlapping=overlapping)
     yield from _tombstones(model, said, overlapping=overlapping)
+    if not overlapping:
+        yield from _last_words(model, expected, said)
 
 
 def settled(expected: Iterable[Expected]) -> int:
@@ -86,7 +88,7 @@ def _tombstones(model: Model, said: Iterable[Said], *, overlapping: bool) -> Ite
     """
     last: dict[str, Said] = {}
     buried: defaultdict[str, int] = defaultdict(int)
-    for one in sorted((one for one in said if one.topic == EVENTS), key=lambda one: (one.partition, one.offset)):
+    for one in _in_order(said):
         key = (one.key or b"").decode()
         last[key] = one
         buried[key] += one.is_tombstone
@@ -99,6 +101,21 @@ def _tombstones(model: Model, said: Iterable[Said], *, overlapping: bool) -> Ite
     for key, count in buried.items():
         if count and key not in deleted.keys() | late and not _of_ended(model, key):
             yield Finding("tombstone", f"{key} has {count} and was not deleted with its thread")
+
+
+def _in_order(said: Iterable[Said]) -> list[Said]:
+    return sorted((one for one in said if one.topic == EVENTS), key=lambda one: (one.partition, one.offset))
+
+
+def _last_words(model: Model, expected: Iterable[Expected], said: Iterable[Said]) -> Iterator[Finding]:
+    """What compaction leaves of a key that lives on is the event of its last command."""
+    living = {key for thread in model.threads.values() if not thread.deleted for key in thread.silenced_keys()}
+    living |= {thread.key for thread in model.threads.values() if not thread.erased}
+    wanted = {one.key: str(one.logged.intent.number) for one in expected if one.key in living}
+    last = {(one.key or b"").decode(): one for one in _in_order(said)}
+    for key, number in wanted.items():
+        if key in last and last[key].header("correlation-id") != number:
+            yield Finding("order", f"{key}: the last word is {last[key].name}, expected is that on record {number}")
 
 
 def _of_ended(model: Model, key: str) -> bool:

@@ -55,6 +55,13 @@ def check(expected: Iterable[Expected], found: Found, ended: Container[Place] = 
         yield from _repeats(said)
 
 
+def check_once(found: Found) -> Iterator[Finding]:
+    """Nothing was said twice, on whichever topics."""
+    for said in found.values():
+        for again in said[1:]:
+            yield Finding("double", f"{again.name} says once more what {said[0].name} says")
+
+
 def _of_ended(one: Expected, said: Sequence[Said]) -> Sequence[Said]:
     """Without what a second run said of a life that was over by then.
 

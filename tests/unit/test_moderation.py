@@ -229,9 +229,13 @@ def _said(world: World) -> list[tuple[str, bool]]:
 
 
 def test_it_is_quick() -> None:
-    """A list of 5,000 words costs a message of 16 KiB less than 50 ms, whatever it holds."""
+    """A list of 5,000 words costs a message of 16 KiB less than 50 ms of CPU, whatever it holds."""
     words = WordList(Words(mask=tuple(f"word{number}" for number in range(5_000))))
-    content = "ä word word4999x " * 910
-    began = time.perf_counter()
+    assert min(_cpu_seconds(words, "ä word word4999x " * 910) for _ in range(5)) < 0.05
+
+
+def _cpu_seconds(words: WordList, content: str) -> float:
+    """The clock on the wall would measure who else uses the machine."""
+    began = time.thread_time()
     words.judge(content)
-    assert time.perf_counter() - began < 0.05
+    return time.thread_time() - began

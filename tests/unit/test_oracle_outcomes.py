@@ -20,6 +20,13 @@ def _refused(code: str) -> Said:
     return Said(REJECTIONS, 0, 1, "/".join(intent.learner).encode(), schemas.encode("CommandRejected", fields), ())
 
 
+def test_what_is_said_twice_is_seen() -> None:
+    """Where a run has no cause to say anything twice, the same bytes are one too many."""
+    once, twice = ([_refused("thread_exists")] * times for times in (1, 2))
+    assert list(outcomes.check_once({RECORD.place: once})) == []
+    assert [one.kind for one in outcomes.check_once({RECORD.place: twice})] == ["double"]
+
+
 def _kinds(expected: str, *said: str, ended: bool) -> set[str]:
     found = outcomes.late_ones_last({RECORD.place: [_refused(code) for code in said]})
     judged = outcomes.check([Expected(RECORD, "refused", expected)], found, {RECORD.place} if ended else ())

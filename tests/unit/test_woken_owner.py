@@ -68,7 +68,7 @@ def test_nothing_comes_back_that_a_successor_deleted(slept_at: int, size: int) -
     with suppress(TimeoutError):  # what comes next waits to be a member again, which only a rebalance would end
         asyncio.run(asyncio.wait_for(sleeper.go(records, size), 0.5))
     assert not machine.awake
-    last = {one.key: one.value for one in publisher.records("chat.events")}
+    last = last_words(publisher)
     content = {key: value for key, value in last.items() if key is not None and key.count(b"/") > 2}
     assert len(content) == 2
     assert set(content.values()) == {None}
@@ -88,7 +88,7 @@ def test_nothing_stands_of_who_was_erased_meanwhile(slept_at: int, size: int) ->
         asyncio.run(asyncio.wait_for(sleeper.go(records, size), 0.5))
     assert not machine.awake
     start = slept_at - slept_at % size
-    last = {one.key: one.value for one in publisher.records("chat.events")}
+    last = last_words(publisher)
     late = [one.timestamp for one in records[start : start + size]]
     said = {one.key for one in publisher.records("chat.events") if one.timestamp in late and one.value is not None}
     assert said
@@ -124,6 +124,7 @@ class SleepyStore:
     log: Sequence[Sent]
     at: int
     after: dict[str, Any] = field(default_factory=dict)
+    said: dict[bytes | None, bytes | None] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self.store, name)
@@ -135,7 +136,7 @@ class SleepyStore:
             if self.at == 0:
                 self.machine.now, self.machine.awake = 60.0, False
                 await World(store=self.store, publisher=self.publisher).go(self.log)
-                self.after = rows(self.store)
+                self.after, self.said = rows(self.store), last_words(self.publisher)
             await call(*values)
 
         return write
@@ -144,6 +145,11 @@ class SleepyStore:
 def rows(store: MemoryStore) -> dict[str, Any]:
     """Every row with its write time."""
     return {name: dict(table) for name, table in vars(store).items() if isinstance(table, dict)}
+
+
+def last_words(publisher: MemoryPublisher) -> dict[bytes | None, bytes | None]:
+    """What compaction leaves of each key."""
+    return {one.key: one.value for one in publisher.records("chat.events")}
 
 
 def _talk() -> Log:
@@ -168,7 +174,9 @@ def _talk() -> Log:
 @pytest.mark.parametrize("at", range(1, 13))
 @pytest.mark.parametrize("size", [1, 3, 11])
 def test_a_late_write_takes_nothing_back(at: int, size: int) -> None:
-    """Whichever write it held when it fell asleep: no row is older afterwards, and no `seq` was given twice."""
+    """Whichever write it held when it fell asleep: no row is older afterwards, no `seq` was given twice, and the last
+    word on everything is its successor's.
+    """
     records, machine, publisher = _talk().records, Machine(), MemoryPublisher()
     store = SleepyStore(machine, MemoryStore(), publisher, records, at)
     lease = Lease(machine.membership, lambda: machine.now)
@@ -180,6 +188,7 @@ def test_a_late_write_takes_nothing_back(at: int, size: int) -> None:
         assert size > 1, "a chunk a record must write more often"
         return
     assert rows(store.store) == store.after
+    assert last_words(publisher) == store.said
     given: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
     for event in sleeper.events():
         if event.type == "CHAT_MESSAGE_CREATED":
