@@ -37,6 +37,8 @@ from chat.storage.receipts import CassandraHolds, CassandraReceipts
 from chat.storage.schema_ids import SchemaIdRows, SchemaIds, beginning
 from chat.storage.sealing_end import sealing_keys
 from chat.storage.sealing_keys import Purpose
+from chat.storage.server_clock import ServerClock
+from chat.storage.service_facts import always_sealed, note_content
 from chat.storage.session import Connection
 from chat.storage.token_keys import SharedKeyring
 from chat.tokens import TokenVerifier
@@ -129,14 +131,15 @@ async def erasure_jobs(
     secret = await waiting.until_served(lambda: migrate.service_secret(connection, RECEIPT_SECRET))
     chain = await waiting.until_served(lambda: CassandraReceipts.open(connection))
     lives = await waiting.until_served(lambda: Lives.open(connection))
-    fencing = Fencing(emitter, await service_seal(servers, waiting))
+    fencing, sealed = Fencing(emitter, await service_seal(servers, waiting)), partial(always_sealed, connection)
     erasure = Erasure(
         lives=lives,
         rows=await waiting.until_served(lambda: CassandraLifeRows.open(connection)),
         holds=await waiting.until_served(lambda: CassandraHolds.open(connection)),
         said=EventLog(settings),
         fencing=fencing,
-        receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), settings.message_encryption, _ledger(settings)),
+        receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), sealed, _ledger(settings)),
+        clock=await waiting.until_served(lambda: ServerClock.open(connection)),
         trim_behind=trim(settings, servers).behind,
         end_exports=await waiting.until_served(lambda: bundles_end(settings, connection)),
     )
@@ -162,6 +165,7 @@ async def build(
 
 async def command_way(settings: Settings, servers: Servers, waiting: Waiting, app: WorkerApp) -> CommandWay:
     """How a chunk of commands goes."""
+    await waiting.until_served(lambda: note_content(servers.connection, sealing=settings.message_encryption))
     keys = await waiting.until_served(lambda: LearnerKeys.open(servers.connection, settings, writes=True))
     rows = await waiting.until_served(lambda: CassandraStore.open(servers.connection, keys, settings.retention_seconds))
     secret = await waiting.until_served(lambda: migrate.service_secret(servers.connection, "command_digest"))

@@ -1,8 +1,8 @@
 """`DeleteLearnerData`: ends a life of a learner so that nothing of it comes back.
 
 1. `check`: no legal hold, the life goes on.
-2. `destroy`: the key, by a lightweight transaction, unless a hold has come meanwhile; from here on one comes too late.
-   What is sealed is unreadable a minute later, everywhere.
+2. `destroy`: the key, unless a hold has come meanwhile: one row decides who was first, and from then on a hold is told
+   that it is too late. What is sealed is unreadable a minute later, everywhere.
 3. `fence`, `drain`: the owner has come to the fence, see `streams.fence`: nobody writes to this life any more. Who
    waited for the owner in vain sends the fence again.
 4. `trim`: the partition's log of commands begins at the fence, so nobody can read hers there any more. Others' commands
@@ -62,6 +62,14 @@ class SaidSince(Protocol):
 
     def since(self, partition: int, offset: int) -> AsyncIterator[list[tuple[str, bool]]]:
         """Page by page, from an offset on: each record's key, and whether it is a tombstone."""
+        ...
+
+
+class Clock(Protocol):
+    """What time it is for others too: a receipt goes by it, and a worker's own clock may be an hour off."""
+
+    async def now(self) -> float:
+        """UTC seconds. Raises `StorageUnavailable`."""
         ...
 
 
@@ -125,6 +133,7 @@ class Erasure:
     said: SaidSince
     fencing: Fencing
     receipts: Receipts
+    clock: Clock
     end_exports: EndExports = no_exports
     trim_behind: TrimBehind = no_trim
     patience: float = PATIENCE
@@ -147,23 +156,26 @@ class Erasure:
             "exports": self._exports,
             "expire": self._expire,
         }
-        return (await run[step](request, notes)).at(step, now()).text()
+        done = await run[step](request, notes)
+        return done.at(step, await self._time(request, done)).text()
+
+    async def _time(self, request: Request, notes: Notes) -> int:
+        """UTC milliseconds, for the receipt; no step was done before the last one, nor before it was asked for."""
+        told = round(1000 * await self.clock.now())
+        return max(told, request.requested_at, *notes.times.values())
 
     async def _check(self, request: Request, notes: Notes) -> Notes:
         life = (await self._kept(request)).life
         if not life.alive:
             raise JobFailed("learner_erased")
-        await self._require_released(request)
-        return notes._replace(generation=life.generation, events_from=await self.said.end(request.partition))
-
-    async def _require_released(self, request: Request) -> None:
         if await self.holds.hold_on(request.subject) is not None:
             raise JobFailed("legal_hold", held=True)
+        return notes._replace(generation=life.generation, events_from=await self.said.end(request.partition))
 
     async def _destroy(self, request: Request, notes: Notes) -> Notes:
         """A hold that came since the check is in time, as long as nothing is destroyed."""
-        if (await self._kept(request)).life.alive:
-            await self._require_released(request)
+        if (await self._kept(request)).life.alive and not await self.holds.close(request.subject, notes.generation):
+            raise JobFailed("legal_hold", held=True)
         await self.lives.end(request.subject, notes.generation)
         return notes
 

@@ -5,7 +5,7 @@ finds the draft, and sees in the chain whether it got its place; if another rece
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,12 @@ STAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """`encrypted`: whether words are sealed here. `ledger`: where a receipt is kept outside Cassandra."""
+    """`sealed`: whether all words ever written here are. `ledger`: where a receipt is kept outside Cassandra."""
 
     chain: ReceiptChain
     key: ReceiptKey
     bounds: Bounds
-    encrypted: bool
+    sealed: Callable[[], Awaitable[bool]]
     ledger: Ledger
 
     async def issue(self, request: Request, notes: Notes, save: Save) -> str:
@@ -52,11 +52,11 @@ class Receipts:
 
     async def _draft(self, request: Request, notes: Notes) -> str:
         last = await self.chain.last(request.key.tenant_id)
-        body = self._body(request, notes)
+        body = self._body(request, notes, sealed=await self.sealed())
         before = (0, FIRST) if last is None else (last.number, digest(last.document))
         return self.key.sign(body | {"number": before[0] + 1, "previous": before[1]})
 
-    def _body(self, request: Request, notes: Notes) -> dict[str, Any]:
+    def _body(self, request: Request, notes: Notes, *, sealed: bool) -> dict[str, Any]:
         gone = self._gone(notes)
         return {
             "version": 1,
@@ -69,26 +69,27 @@ class Receipts:
             "steps": {step: to_text(time) for step, time in notes.times.items()},
             "fence": notes.fence,
             "counts": notes.counted(),
-            "unreadable_since": to_text(self._unreadable(notes, gone)),
+            "unreadable_since": to_text(_unreadable(notes, gone, sealed=sealed)),
             "bytes_gone_by": {place: to_text(time) for place, time in gone.items()},
             "bounds_ms": {place: dict(parts) for place, parts in self.bounds._asdict().items()},
             "stays": list(STAYS),
         }
-
-    def _unreadable(self, notes: Notes, gone: Mapping[str, int]) -> int:
-        """Once no process has the key in memory, or, unsealed, the bytes are gone.
-
-        Bundles have keys of their own: where there were any, not before they went.
-        """
-        kept_until = notes.times["destroy"] + int(1000 * learner_keys.KEPT_SECONDS)
-        words = kept_until if self.encrypted else max(gone.values())
-        return max(words, notes.times["exports"]) if notes.bundles else words
 
     def _gone(self, notes: Notes) -> dict[str, int]:
         """When each place holds nothing any more. Behind the fence no command of the learner's is applied."""
         since = {"commands": notes.times["drain"]}
         swept = notes.times["sweep"]
         return {place: since.get(place, swept) + sum(parts.values()) for place, parts in self.bounds._asdict().items()}
+
+
+def _unreadable(notes: Notes, gone: Mapping[str, int], *, sealed: bool) -> int:
+    """Once no process has the key in memory, or, where some words may lie unsealed, the bytes are gone.
+
+    Bundles have keys of their own: where there were any, not before they went.
+    """
+    kept_until = notes.times["destroy"] + int(1000 * learner_keys.KEPT_SECONDS)
+    words = kept_until if sealed else max(gone.values())
+    return max(words, notes.times["exports"]) if notes.bundles else words
 
 
 def _number(document: str) -> int:

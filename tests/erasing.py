@@ -79,15 +79,25 @@ class MemoryHolds:
     """Holds by subject."""
 
     held: dict[bytes, str] = field(default_factory=dict)
+    closed: dict[bytes, int] = field(default_factory=dict)
 
     async def hold_on(self, subject: bytes) -> str | None:
         return self.held.get(subject)
 
-    async def hold(self, subject: bytes, reason: str) -> None:
+    async def hold(self, subject: bytes, reason: str, generation: int) -> bool:
+        if self.closed.get(subject) == generation:
+            return False
         self.held[subject] = reason
+        return True
 
     async def release(self, subject: bytes) -> None:
         self.held.pop(subject, None)
+
+    async def close(self, subject: bytes, generation: int) -> bool:
+        if subject in self.held:
+            return False
+        self.closed[subject] = generation
+        return True
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """A service in memory that writes, erases and enrols: its owner takes what comes, its runner runs what is asked."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,18 @@ def no_pauses() -> Iterator[None]:
 
 
 @dataclass
+class WallClock:
+    """The clock of Cassandra's node, `ahead` seconds off, and `each` seconds more at every look."""
+
+    ahead: float = 0.0
+    each: float = 0.0
+
+    async def now(self) -> float:
+        self.ahead += self.each
+        return time.time() + self.ahead
+
+
+@dataclass
 class Service:
     """A command log with its way, and privacy requests that are run beside it."""
 
@@ -58,6 +71,8 @@ class Service:
     asked: PrivacyLog = field(default_factory=PrivacyLog)
     chain: MemoryChain = field(default_factory=MemoryChain)
     holds: MemoryHolds = field(default_factory=MemoryHolds)
+    clock: WallClock = field(default_factory=WallClock)
+    sealed: bool = True
     bundles: BundleStore = field(default_factory=BundleStore)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     trimmed: list[tuple[int, int]] = field(default_factory=list)
@@ -69,13 +84,13 @@ class Service:
         emitter = Emitter(self.world.publisher, schemas.Format.AVRO, PARTITIONS)  # type: ignore[arg-type]
         fencing, lives = Fencing(emitter, SEAL), self.world.lives
         bounds = Bounds({"a": 1}, {"a": 2}, {"a": 3}, {"a": 4})
-        receipts = Receipts(self.chain, KEY, bounds, encrypted=True, ledger=self.ledger)
+        receipts = Receipts(self.chain, KEY, bounds, self._sealed, ledger=self.ledger)
         said = Published(self.world.publisher)
         self.desk = Desk(publisher=self.world.publisher, life_of=self._life_of)
         self.world.requests = self.desk.kept
         ending = end_bundles(self.desk.kept, self.bundles)
         rows, trim = MemoryRows(self.world.store), self._trim_behind
-        erasure = Erasure(lives, rows, self.holds, said, fencing, receipts, ending, trim)
+        erasure = Erasure(lives, rows, self.holds, said, fencing, receipts, self.clock, ending, trim)
         self.desk.jobs = [erasure, Enrolment(lives, fencing), self._exports()]
 
     def _exports(self) -> ExportJob:
@@ -97,6 +112,9 @@ class Service:
     async def _life_of(self, subject: bytes) -> Life:
         (kept,) = await self.world.lives.read([subject])
         return kept.life if kept else FIRST_LIFE
+
+    async def _sealed(self) -> bool:
+        return self.sealed
 
     async def _trim_behind(self, partition: int, fence: int) -> None:
         self.trimmed.append((partition, fence))

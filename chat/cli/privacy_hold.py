@@ -35,7 +35,7 @@ def hold(
 ) -> None:
     """Keep a learner from being erased: requests end `held` until it is released.
 
-    Exit status 1 where it comes too late, because an erasure has destroyed the learner's key.
+    Exit status 1 where it comes too late, because an erasure has begun to destroy the learner's key.
     """
     if release == bool(reason):
         raise BadInput("--reason, --release", "give one of them")
@@ -54,10 +54,14 @@ async def _hold(settings: Settings, tenant: str, learner: str, reason: str) -> b
         requests, holds = await CassandraRequests.open(connection), await CassandraHolds.open(connection)
         subject = await requests.subject(tenant, learner)
         before = await holds.hold_on(subject)
-        await (holds.hold(subject, reason) if reason else holds.release(subject))
+        if reason:
+            life = await (await Lives.open(connection)).life_of(subject)
+            if not life.alive or not await holds.hold(subject, reason, life.generation):
+                return False
+        else:
+            await holds.release(subject)
         await requests.note(_entry(subject, "hold" if reason else "release", reason or before or "none"))
-        (kept,) = await (await Lives.open(connection)).read([subject])
-        return not reason or kept is None or kept.life.alive
+        return True
     finally:
         await connection.close()
 

@@ -17,6 +17,7 @@ _USED_BEFORE = Refused(Code.INVALID, "command_id: was used before with another b
 _TAKEN = Refused(Code.INVALID, "request_id: is taken in this tenant")
 _ERASED = Refused(Code.LEARNER_ERASED, "the learner was erased")
 _BY_LIFE = frozenset({Code.LEARNER_ERASED, Code.INVALID})
+_FAILED = Refused(Code.INVALID, "request_id: is that of an enrolment that failed; ask again with another one")
 _ALIVE = Refused(Code.INVALID, "learner_id: only an erased learner can be enrolled")
 
 
@@ -85,7 +86,7 @@ def _life(command: PrivacyCommand, kept: Kept) -> Refused | None:
     if not kept.life.alive and not enrols:
         return _ERASED
     if kept.by_request_id is not None:
-        return _duplicate(command)
+        return _FAILED if enrols and kept.by_request_id.state is State.FAILED else _duplicate(command)
     return _ALIVE if kept.life.alive and enrols else None
 
 

@@ -114,10 +114,14 @@ class Holds(Protocol):
         """The reason code of the hold on a learner, None where there is none."""
         ...
 
-    async def hold(self, subject: bytes, reason: str) -> None:
-        """Puts a hold on a learner."""
+    async def hold(self, subject: bytes, reason: str, generation: int) -> bool:
+        """Puts a hold on a learner in the life of that generation; False where it comes too late, see `close`."""
         ...
 
     async def release(self, subject: bytes) -> None:
         """Takes it away."""
+        ...
+
+    async def close(self, subject: bytes, generation: int) -> bool:
+        """From now on a hold on the life of that generation comes too late; False where one is on the learner."""
         ...

@@ -14,8 +14,9 @@ _CHAIN = """SELECT number, CAST(request_id AS text), document FROM receipts WHER
     ORDER BY number ASC"""
 _TENANTS = "SELECT DISTINCT tenant_id FROM receipts"
 _HELD = "SELECT reason FROM legal_holds WHERE subject = ?"
-_HOLD = "UPDATE legal_holds SET reason = ?, held_at = ? WHERE subject = ? IF reason != ?"
-_RELEASE = "DELETE FROM legal_holds WHERE subject = ? IF EXISTS"
+_HOLD = "UPDATE legal_holds SET reason = ?, held_at = ? WHERE subject = ? IF ending != ?"
+_RELEASE = "DELETE reason, held_at FROM legal_holds WHERE subject = ? IF reason != null"
+_CLOSE = "UPDATE legal_holds SET ending = ? WHERE subject = ? IF reason = null"
 
 
 class CassandraReceipts:
@@ -50,7 +51,9 @@ class CassandraReceipts:
 
 
 class CassandraHolds:
-    """Legal holds."""
+    """Legal holds. One row decides who was first, a hold or an erasure: asking one table and writing to another, an
+    erasure that was about to begin would not see a hold that was put meanwhile.
+    """
 
     def __init__(self, connection: Connection, prepared: dict[str, Any]) -> None:
         self._connection = connection
@@ -59,17 +62,24 @@ class CassandraHolds:
     @classmethod
     async def open(cls, connection: Connection) -> Self:
         """Prepares every statement. Raises `StorageUnavailable`."""
-        return cls(connection, await _prepared(connection, _HELD, _HOLD, _RELEASE))
+        return cls(connection, await _prepared(connection, _HELD, _HOLD, _RELEASE, _CLOSE))
 
     async def hold_on(self, subject: bytes) -> str | None:
         rows = await self._connection.execute(self._prepared[_HELD], (subject,))
         return rows[0].reason if rows else None
 
-    async def hold(self, subject: bytes, reason: str) -> None:
-        await self._connection.execute(self._prepared[_HOLD], (reason, time.time_ns() // 1_000_000, subject, reason))
+    async def hold(self, subject: bytes, reason: str, generation: int) -> bool:
+        return await self._apply(_HOLD, reason, time.time_ns() // 1_000_000, subject, generation)
 
     async def release(self, subject: bytes) -> None:
-        await self._connection.execute(self._prepared[_RELEASE], (subject,))
+        await self._apply(_RELEASE, subject)
+
+    async def close(self, subject: bytes, generation: int) -> bool:
+        return await self._apply(_CLOSE, generation, subject)
+
+    async def _apply(self, cql: str, *values: Any) -> bool:
+        rows = await self._connection.execute(self._prepared[cql], values)
+        return bool(rows[0].applied)
 
 
 async def _prepared(connection: Connection, *statements: str) -> dict[str, Any]:

@@ -157,8 +157,23 @@ async def test_a_hold_is_put_and_taken_away(kept: Kept) -> None:
     subject = uuid.uuid4().bytes
     assert await kept.holds.hold_on(subject) is None
     for reason in ("court_order", "court_order", "audit"):
-        await kept.holds.hold(subject, reason)
+        assert await kept.holds.hold(subject, reason, 1)
         assert await kept.holds.hold_on(subject) == reason
     for _ in range(2):
         await kept.holds.release(subject)
         assert await kept.holds.hold_on(subject) is None
+
+
+async def test_a_hold_or_an_erasure_is_first(kept: Kept) -> None:
+    """Whoever is second is told; the next life may be held."""
+    subject = uuid.uuid4().bytes
+    assert await kept.holds.hold(subject, "court_order", 1)
+    assert not await kept.holds.close(subject, 1)
+    await kept.holds.release(subject)
+    for _ in range(2):
+        assert await kept.holds.close(subject, 1)
+        assert not await kept.holds.hold(subject, "court_order", 1)
+        assert await kept.holds.hold_on(subject) is None
+        await kept.holds.release(subject)
+    assert await kept.holds.hold(subject, "court_order", 2)
+    assert await kept.holds.hold_on(subject) == "court_order"

@@ -295,7 +295,7 @@ WRITES = {
     "api": {"chat_export_logs"},
     "compliance": {"legal_holds", "chat_export_logs", "chat_deletion_logs"},
 }
-ONLY_READ_BY_WORKERS = {"schema_migrations", "service_secrets", "topics", "key_epochs", "legal_holds"}
+ONLY_READ_BY_WORKERS = {"schema_migrations", "service_secrets", "topics", "key_epochs"}
 
 
 @pytest.mark.parametrize("role", CASSANDRA_ROLES)

@@ -22,7 +22,7 @@ from streams.erasure import STEPS, Enrolment, Erasure
 from tests.bundles import LocalWrap, lines, members
 from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service
 from tests.privacy_desk import LEASE_SECONDS, Calls
-from tests.records import NOW, SUBJECTS, uid
+from tests.records import SUBJECTS, uid
 from tests.wait import until_async
 
 
@@ -60,11 +60,19 @@ async def test_the_command_log_is_trimmed_up_to_the_fence() -> None:
     assert service.trimmed == [(fence.partition, position(1, fence.offset))]
 
 
-async def test_a_clock_that_was_an_hour_ahead_keeps_no_erasure_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever destroyed the key had a clock that was wrong, and who goes on has another."""
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+async def test_the_clock_of_a_worker_is_in_no_receipt(monkeypatch: pytest.MonkeyPatch, ahead: float) -> None:
+    """It keeps no erasure waiting either. By Cassandra's clock, set back here, no step is before another one."""
     service, right = await _served(), erasure.now
-    monkeypatch.setattr(erasure, "now", lambda: right() + (0 if service.trimmed else 3_600_000))
+    monkeypatch.setattr(erasure, "now", lambda: right() + round(1000 * ahead))
+    service.clock.each = -100.0
+    began = right()
     await asyncio.wait_for(service.erase(), 60)
+    body = verify(service.desk.request(1).receipt, KEY.jwk)
+    steps = [from_text(body["steps"][step]) for step in STEPS[:-1]]
+    assert steps == sorted(steps)
+    assert steps[0] >= from_text(body["requested_at"])
+    assert began - 600_000 < steps[-1] < began + 600_000
     assert service.left() == []
 
 
@@ -94,19 +102,25 @@ async def test_the_receipt_says_what_was_done_and_when() -> None:
 
 
 @pytest.mark.parametrize("exported", [True, False])
-async def test_unreadable_is_what_no_bundle_holds_either(
-    exported: bool,  # noqa: FBT001 - a parameter of the test
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_unreadable_is_what_no_bundle_holds_either(exported: bool) -> None:  # noqa: FBT001 - pytest gives it
     """A bundle has a key of its own: where there was one, the receipt says when it went."""
-    service, seconds = await _served(), count(NOW, 1_000)
+    service = await _served()
     if exported:
         await service.export(9)
-    monkeypatch.setattr(erasure, "now", lambda: next(seconds))
+    service.clock.each = 1.0
     await service.erase()
     body = verify(service.desk.request(1).receipt, KEY.jwk)
     destroyed = to_text(from_text(body["steps"]["destroy"]) + 10)
     assert body["unreadable_since"] == (body["steps"]["exports"] if exported else destroyed)
+
+
+async def test_words_that_were_ever_plain_are_gone_with_the_bytes() -> None:
+    """Whatever the setting is by now: a key that is destroyed makes nothing unreadable that it never sealed."""
+    service = await _served()
+    service.sealed = False
+    await service.erase()
+    body = verify(service.desk.request(1).receipt, KEY.jwk)
+    assert body["unreadable_since"] == max(body["bytes_gone_by"].values()) > body["steps"]["destroy"]
 
 
 async def test_an_erasure_waits_for_its_ledger() -> None:
@@ -185,6 +199,11 @@ async def test_a_second_enrolment_fails() -> None:
     await service.beside(service.desk.run())
     assert [service.desk.request(one).state for one in (2, 3)] == [State.COMPLETED, State.FAILED]
     assert service.desk.request(3).reason_code == "not_erased"
+    refusals = len(service.desk.refusals())
+    await service.ask("EnrolLearner", 3)
+    await service.erase(4)
+    await service.ask("EnrolLearner", 3)
+    assert service.desk.refusals()[refusals:] == [("invalid", None)] * 2
 
 
 async def test_a_second_erasure_fails_and_does_nothing() -> None:
@@ -242,7 +261,7 @@ async def test_a_held_learner_is_left_alone() -> None:
     """The request ends `held`, with its event and its line of the audit; released, another one is done."""
     service = await _served()
     before = service.copy(ERASED)
-    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order", 1)
     await service.erase()
     assert (service.desk.request(1).state, service.desk.request(1).reason_code) == (State.HELD, "legal_hold")
     assert service.desk.audit()[-1][:2] == ("held", "legal_hold")
@@ -257,7 +276,7 @@ async def test_a_hold_between_check_and_destroy_is_in_time() -> None:
     service = await _served()
     before = service.copy(ERASED)
     await _die_behind(service, "check")
-    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order", 1)
     await service.beside(service.desk.run())
     assert (service.desk.request(1).state, service.desk.request(1).reason_code) == (State.HELD, "legal_hold")
     assert (service.life(ERASED).alive, service.copy(ERASED)) == (True, before)
@@ -268,8 +287,24 @@ async def test_a_hold_behind_destroy_is_too_late() -> None:
     service = await _served()
     await _die_behind(service, "check")
     await service.world.lives.end(SUBJECTS.of(ERASED), 1)
-    await service.holds.hold(SUBJECTS.of(ERASED), "court_order")
+    await service.holds.hold(SUBJECTS.of(ERASED), "court_order", 1)
     await service.beside(service.desk.run())
+    assert (service.desk.request(1).state, service.left()) == (State.COMPLETED, [])
+
+
+async def test_once_it_is_decided_a_hold_is_told_that_it_is_too_late() -> None:
+    """And not said to be kept, while the key is about to be destroyed."""
+    service, told = await _served(), list[bool]()
+    end = service.world.lives.end
+
+    async def hold_and_end(subject: bytes, generation: int) -> None:
+        told.append(await service.holds.hold(subject, "court_order", generation))
+        await end(subject, generation)
+
+    with patch.object(service.world.lives, "end", hold_and_end):
+        await service.erase()
+    assert told == [False]
+    assert await service.holds.hold_on(SUBJECTS.of(ERASED)) is None
     assert (service.desk.request(1).state, service.left()) == (State.COMPLETED, [])
 
 
