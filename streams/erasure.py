@@ -166,11 +166,15 @@ class Erasure:
 
     async def _check(self, request: Request, notes: Notes) -> Notes:
         life = (await self._kept(request)).life
+        if not notes.draft:  # of whoever has one it is known that all of this was so: see `chat.storage.ledger_replay`
+            await self._require_erasable(request, life)
+        return notes._replace(generation=life.generation, events_from=await self.said.end(request.partition))
+
+    async def _require_erasable(self, request: Request, life: Life) -> None:
         if not life.alive:
             raise JobFailed("learner_erased")
         if await self.holds.hold_on(request.subject) is not None:
             raise JobFailed("legal_hold", held=True)
-        return notes._replace(generation=life.generation, events_from=await self.said.end(request.partition))
 
     async def _destroy(self, request: Request, notes: Notes) -> Notes:
         """A hold that came since the check is in time, as long as nothing is destroyed."""

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from chat.domain.model import LearnerId, ThreadKey
+from chat.domain.privacy import RequestKey
 from chat.errors import ReceiptForged
 from chat.privacy.receipt import SECRET as RECEIPT_SECRET
 from chat.privacy.receipt import ReceiptKey, verify, verify_chain
 from chat.privacy.subject import SECRET, Subjects
 from chat.storage import migrate
 from chat.storage.cassandra_erasure import CassandraLifeRows
+from chat.storage.cassandra_privacy import CassandraRequests
 from chat.storage.erasure_store import Link
 from chat.storage.lives import LifeKey, Lives
 from chat.storage.receipts import CassandraReceipts
@@ -33,6 +35,7 @@ _THREADS = (
     f"SELECT DISTINCT {_LIFE}, CAST(thread_id AS text) AS thread, bucket FROM messages",
 )
 PAGE = 1_000
+HOLDER, LEASE_SECONDS = "ledger", 15
 
 
 class Replayed(NamedTuple):
@@ -51,6 +54,7 @@ class LedgerReplay:
     lives: Lives
     chain: CassandraReceipts
     rows: CassandraLifeRows
+    requests: CassandraRequests
     subjects: Subjects
     public: dict[str, str]
 
@@ -60,7 +64,8 @@ class LedgerReplay:
         subjects = Subjects(await migrate.service_secret(connection, SECRET))
         public = ReceiptKey(await migrate.service_secret(connection, RECEIPT_SECRET)).jwk
         lives, chain = await Lives.open(connection), await CassandraReceipts.open(connection)
-        return cls(connection, lives, chain, await CassandraLifeRows.open(connection), subjects, public)
+        rows, requests = await CassandraLifeRows.open(connection), await CassandraRequests.open(connection)
+        return cls(connection, lives, chain, rows, requests, subjects, public)
 
     async def run(self, documents: Iterable[str]) -> Replayed:
         """Ends what the receipts say has ended. Raises `ReceiptForged` before it has changed anything."""
@@ -72,6 +77,7 @@ class LedgerReplay:
             for link in links.values():
                 await self.chain.add(tenant_id, link)
                 ended.add(await self._end(json.loads(link.document)["body"]))
+                await self._give_receipt(RequestKey(tenant_id, link.request_id), link.document)
         return Replayed(sum(map(len, given.values())), len(ended), await self._purge(ended))
 
     def _by_tenant(self, documents: Iterable[str]) -> dict[str, dict[int, Link]]:
@@ -94,6 +100,16 @@ class LedgerReplay:
         await self.lives.end(*life)
         await self.lives.fence(*life, body["fence"])
         return life
+
+    async def _give_receipt(self, key: RequestKey, document: str) -> None:
+        """To a request that was open at the backup: whoever ends it once more issues no other receipt."""
+        found = await self.requests.find(key)
+        if found is None or found.is_final:
+            return
+        request = await self.requests.lease(key, HOLDER, LEASE_SECONDS)
+        if request is not None:
+            notes = json.dumps(json.loads(request.notes or "{}") | {"draft": document}, separators=(",", ":"))
+            await self.requests.save(request._replace(notes=notes), HOLDER)
 
     async def _purge(self, ended: set[LifeKey]) -> int:
         """Removes the rows of ended lives, the list of a life's threads last; how many lives had some."""

@@ -1,6 +1,7 @@
 """An erasure over memory: what it removes, what it leaves, and that no death of a worker changes what comes of it."""
 
 import asyncio
+import copy
 import json
 from dataclasses import replace
 from itertools import count
@@ -121,6 +122,26 @@ async def test_words_that_were_ever_plain_are_gone_with_the_bytes() -> None:
     await service.erase()
     body = verify(service.desk.request(1).receipt, KEY.jwk)
     assert body["unreadable_since"] == max(body["bytes_gone_by"].values()) > body["steps"]["destroy"]
+
+
+@pytest.mark.parametrize("calls", [0, 6, 10, 14, 18])
+async def test_an_erasure_that_is_done_again_after_a_restore_has_its_receipt(calls: int) -> None:
+    """As it was open at the backup, at whichever step, with what the ledger's replay gave it."""
+    service = await _served()
+    await service.ask("DeleteLearnerData", 1)
+    await service.beside(service.desk.look_once(Calls(calls)))
+    requests = service.desk.kept
+    tables = {name: table for name, table in vars(requests).items() if isinstance(table, dict | set)}
+    at_backup, request = copy.deepcopy(tables), service.desk.request(1)
+    service.desk.clock.now += LEASE_SECONDS + 1
+    await service.beside(service.desk.run())
+    receipt = service.desk.request(1).receipt
+    vars(requests).update(at_backup)
+    notes = json.dumps(json.loads(request.notes or "{}") | {"draft": receipt})
+    requests.kept[request.key] = request._replace(notes=notes)
+    await service.beside(service.desk.run())
+    assert (service.desk.request(1).state, service.desk.request(1).receipt) == (State.COMPLETED, receipt)
+    assert [one.document for one in service.chain.links["tenant-1"]] == [receipt]
 
 
 async def test_an_erasure_waits_for_its_ledger() -> None:
