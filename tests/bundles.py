@@ -22,7 +22,7 @@ from chat.privacy.export.epoch_wrap import EpochWrap
 from chat.privacy.export.manifest import Subject
 from chat.privacy.export.policy import Article, Policy
 from chat.privacy.export.signing import SigningKey
-from chat.privacy.export.store import BundleStore, Kept, bundle_id
+from chat.privacy.export.store import BundleStore, Kept, bundle_id, is_bundle
 from chat.storage.export_reads import PAGE, ReadMark
 from chat.storage.history import ShownThread
 from tests.api_client import LEARNER, TENANT, message_at, shown_thread
@@ -113,7 +113,7 @@ class MemoryStore:
             del self.objects[one], self.written_at[one]
 
     async def bundles(self) -> AsyncIterator[Kept]:
-        for bundle in sorted({key[0] for key in self.objects}):
+        for bundle in sorted({key[0] for key in self.objects if is_bundle(key[0])}):
             times = {name: at for (one, name), at in self.written_at.items() if one == bundle}
             key = times.pop("key", 0.0)
             yield Kept(bundle, max(times.values(), default=key))

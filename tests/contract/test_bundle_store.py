@@ -121,6 +121,16 @@ async def test_all_bundles_are_listed_with_the_time_of_their_last_write(store: B
     assert [kept async for kept in store.bundles()] == []
 
 
+async def test_what_is_no_bundle_is_left_alone(store: BundleStore) -> None:
+    """Whatever shares the folder or the bucket is not listed: so it never expires, and stops nobody who looks."""
+    others = ("keys", "lost+found", OTHER.upper(), ONE[1:], f"{ONE}0", f"{ONE[1:]}g")
+    for name in (*others, ONE):
+        await store.put(name, "000001", b"x")
+    assert [kept.bundle async for kept in store.bundles()] == [ONE]
+    assert await delete_expired(store, ttl=60.0, now=time.time() + 70) == 1
+    assert [await store.get(name, "000001") for name in others] == [b"x"] * len(others)
+
+
 async def test_a_whole_bundle_goes_through_it(store: BundleStore) -> None:
     """Built, cut off, built on, downloaded and verified."""
     with pytest.raises(_Cut):

@@ -174,7 +174,7 @@ async def test_a_file_that_goes_while_a_bundle_is_deleted_keeps_none(
     """A writer that gives up takes its unfinished file away: all others are deleted all the same."""
     store = FolderStore(tmp_path)
     for name in ("a", "b", "c"):
-        await store.put("bundle", name, b"sealed")
+        await store.put(ONE, name, b"sealed")
     unlink = os.unlink
 
     def after_the_writer(path: str, *, dir_fd: int | None = None) -> None:
@@ -183,7 +183,7 @@ async def test_a_file_that_goes_while_a_bundle_is_deleted_keeps_none(
             unlink(path, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "unlink", after_the_writer)
-    await store.delete("bundle")
+    await store.delete(ONE)
     assert [one async for one in store.bundles()] == []
 
 

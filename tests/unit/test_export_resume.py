@@ -1,11 +1,12 @@
 """An export that is killed, raced or deleted while it is built."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from chat.errors import BundleGone, BundleStoreUnavailable
+from chat.errors import BundleGone, BundleStoreFull, BundleStoreRefused, BundleStoreUnavailable
 from chat.privacy.export.build import Limits
 from chat.privacy.export.expiry import delete_expired
 from chat.privacy.export.store import Kept
@@ -150,3 +151,22 @@ async def test_bundles_expire_by_their_last_write() -> None:
     store: Any = Old()
     assert await delete_expired(store, ttl=900.0, now=1_000.0) == 2
     assert deleted == ["old", "older"]
+
+
+async def test_a_bundle_that_cannot_be_deleted_keeps_none_of_the_others() -> None:
+    """They go all the same; then it is told what was wrong first."""
+    first, second, third = "a" * 32, "b" * 32, "c" * 32
+    faults = {first: BundleStoreRefused("no right"), second: BundleStoreFull("no room")}
+
+    class Stuck(MemoryStore):
+        async def delete(self, bundle: str) -> None:
+            if bundle in faults:
+                raise faults[bundle]
+            await super().delete(bundle)
+
+    store = Stuck()
+    for bundle in (first, second, third):
+        await store.put(bundle, "key", b"x")
+    with pytest.raises(BundleStoreRefused, match="no right"):
+        await delete_expired(store, ttl=60.0, now=time.time() + 70)
+    assert [kept.bundle async for kept in store.bundles()] == [first, second]

@@ -14,7 +14,7 @@ from typing import Any
 
 from chat.errors import BundleStoreFull, BundleStoreRefused, BundleStoreUnavailable
 from chat.privacy.durable import sync, write_new
-from chat.privacy.export.store import KEY, Kept
+from chat.privacy.export.store import KEY, Kept, is_bundle
 
 FOLDER_MODE = 0o700
 UNFINISHED = ".part"
@@ -96,7 +96,8 @@ class FolderStore:
 
     def _bundles(self) -> list[Kept]:
         with _typed(), contextlib.suppress(FileNotFoundError):
-            return [Kept(one.name, _touched_at(one)) for one in self._folder.iterdir() if one.is_dir()]
+            ours = [one for one in self._folder.iterdir() if is_bundle(one.name) and one.is_dir()]
+            return [Kept(one.name, _touched_at(one)) for one in ours]
         return []
 
 

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from chat.errors import BundleStoreFull, BundleStoreRefused, BundleStoreUnavailable
-from chat.privacy.export.store import KEY, Kept
+from chat.privacy.export.store import KEY, Kept, is_bundle
 
 DELETED_AT_ONCE = 1_000
 """Keys of one request, S3's own limit."""
@@ -78,7 +78,9 @@ class S3Store:
         bundle, times = "", dict[str, float]()
         async for page in self._pages(""):
             for one in page:
-                of, _, name = one["Key"][len(self._prefix) :].partition("/")
+                of, slash, name = one["Key"][len(self._prefix) :].partition("/")
+                if not slash or not is_bundle(of):
+                    continue
                 if of != bundle and times:
                     yield Kept(bundle, _touched_at(times))
                     times = {}

@@ -1,6 +1,7 @@
 """Where bundles are kept until they expire: objects by bundle and name, whole or not there."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 
@@ -36,14 +37,21 @@ class BundleStore(Protocol):
         ...
 
     def bundles(self) -> AsyncIterator[Kept]:
-        """All that is kept, unfinished bundles too."""
+        """All bundles that are kept, unfinished ones too; what else lies there is somebody else's: see `is_bundle`."""
         ...
 
 
 KEY = "key"
 """The object that holds a bundle's wrapped key: the first that is made, and the first that goes."""
 
+_BUNDLE = re.compile("[0-9a-f]{32}")
+
 
 def bundle_id(tenant_id: str, request_id: str) -> str:
     """A bundle's name in its store, 32 hexadecimal digits: safe as a folder's, and it tells nobody's id."""
     return hashlib.sha256(f"{tenant_id}/{request_id}".encode()).hexdigest()[:32]
+
+
+def is_bundle(name: str) -> bool:
+    """Whether a name in a store is one that `bundle_id` gives. No store lists another: what is listed is deleted."""
+    return _BUNDLE.fullmatch(name) is not None
