@@ -183,7 +183,8 @@ class BundleStoreFull(BundleStoreUnavailable):
 class BundleStoreRefused(BundleStoreUnavailable):
     """The store of bundles understood and said no: wrong credentials, no such bucket, a right that is lacking.
 
-    Somebody has to mend that; until then it is as good as away.
+    Or it is a bucket that keeps old versions of what is deleted. Somebody has to mend that; until then it is as good as
+    away.
     """
 
 

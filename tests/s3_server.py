@@ -51,12 +51,12 @@ class S3Server(NamedTuple):
 
 
 @contextmanager
-def s3_server() -> Iterator[S3Server]:
-    """A server with one empty bucket, in a folder of its own."""
+def s3_server(provider: str = "filesystem-nio2") -> Iterator[S3Server]:
+    """A server with one empty bucket, in a folder of its own; `transient-nio2` is in memory and knows versions."""
     with tempfile.TemporaryDirectory(prefix="chat-s3-") as folder:
         data, port = Path(folder) / "data", free_port()
         data.mkdir()
-        process = ServerProcess("s3proxy", _command(Path(folder), data, port), Path(folder) / "s3proxy.log")
+        process = ServerProcess("s3proxy", _command(Path(folder), data, port, provider), Path(folder) / "s3proxy.log")
         try:
             until(lambda: not is_free(port), 60, "the S3 server")
             server = S3Server(f"http://{LOCALHOST}:{port}", data, process)
@@ -66,13 +66,13 @@ def s3_server() -> Iterator[S3Server]:
             process.stop(GRACE_SECONDS)
 
 
-def _command(folder: Path, data: Path, port: int) -> list[str]:
+def _command(folder: Path, data: Path, port: int, provider: str) -> list[str]:
     settings = {
         "s3proxy.endpoint": f"http://{LOCALHOST}:{port}",
         "s3proxy.authorization": "aws-v4",
         "s3proxy.identity": ACCESS_KEY,
         "s3proxy.credential": SECRET_KEY,
-        "jclouds.provider": "filesystem-nio2",
+        "jclouds.provider": provider,
         "jclouds.filesystem.basedir": str(data),
     }
     file = folder / "s3proxy.properties"

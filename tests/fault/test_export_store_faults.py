@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from chat.errors import BundleStoreFull, BundleStoreRefused, BundleStoreUnavailable, SigningKeyUnfit
+from chat.privacy.export import bundle_key
 from chat.privacy.export.build import Limits
 from chat.privacy.export.folder_store import UNFINISHED, FolderStore
 from chat.privacy.export.s3_store import S3Store
@@ -40,6 +41,12 @@ def _calls(store: BundleStore) -> list[Callable[[], Awaitable[Any]]]:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
     with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def versioned() -> Iterator[S3Server]:
+    with s3_server("transient-nio2") as server:
         yield server
 
 
@@ -116,6 +123,22 @@ async def test_wrong_credentials_and_a_missing_bucket_are_refused(s3: S3Server) 
             with pytest.raises(BundleStoreRefused, match="S3 says no") as caught:
                 await asked()
             assert ONE not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["Enabled", "Suspended"])
+async def test_a_bucket_that_keeps_versions_deletes_nothing(versioned: S3Server, status: str) -> None:
+    """Else its bundles were hidden and there: nobody is told that they are gone, and no other one begins."""
+    client = versioned.client()
+    client.create_bucket(Bucket=status.lower())
+    store = S3Store(status.lower(), client=client)
+    await bundles.build(store, bundles.conversation())
+    client.put_bucket_versioning(Bucket=status.lower(), VersioningConfiguration={"Status": status})
+    with pytest.raises(BundleStoreRefused, match=f"keeps old versions.*{status}"):
+        await store.delete(bundles.BUNDLE)
+    bundles.verified(await bundles.zipped(store))
+    with pytest.raises(BundleStoreRefused, match="keeps old versions"):
+        await bundle_key.make_or_find(store, bundles.LocalWrap(), ONE)
+    assert [kept.bundle async for kept in store.bundles()] == [bundles.BUNDLE]
 
 
 async def test_a_server_that_is_not_there_is_away(s3: S3Server) -> None:

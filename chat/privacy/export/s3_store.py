@@ -29,9 +29,9 @@ _CONFIG = Config(
 )
 _TAKEN = "PreconditionFailed"
 _FULL = frozenset({"EntityTooLarge", "QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"})
-_CLIENT_FAULTS = range(400, 500)
-_TRY_AGAIN = frozenset({408, 409, 429})
-"""409 is `ConditionalRequestConflict`: another write of that name is under way, and nobody knows yet which counts."""
+_REFUSED = frozenset({*range(400, 500), 501}) - {408, 409, 429}
+"""501 is of a server that lacks what is asked of it. 409 is `ConditionalRequestConflict`: another write of that name is
+under way, and nobody knows yet which counts."""
 
 
 class S3Store:
@@ -66,12 +66,10 @@ class S3Store:
         return True
 
     async def delete(self, bundle: str) -> None:
-        await self._ask(self._client.delete_object, Key=self._key(bundle, KEY))
-        async for page in self._pages(f"{bundle}/"):
-            objects = [{"Key": one["Key"]} for one in page]
-            answer = await self._ask(self._client.delete_objects, Delete={"Objects": objects, "Quiet": True})
-            for failed in answer.get("Errors", ()):
-                raise BundleStoreUnavailable(f"S3 did not delete an object: {failed.get('Code')}")
+        await self._require_unversioned()
+        await self._delete(bundle)
+        # Versioning that was switched on meanwhile can never be taken back: who finds none now has kept nothing.
+        await self._require_unversioned()
 
     async def bundles(self) -> AsyncIterator[Kept]:
         """Keys come in their order, so a bundle's are side by side."""
@@ -88,6 +86,20 @@ class S3Store:
                 times[name] = one["LastModified"].timestamp()
         if times:
             yield Kept(bundle, _touched_at(times))
+
+    async def _require_unversioned(self) -> None:
+        """Raises `BundleStoreRefused` where what is deleted stays as an old version, also while that is suspended."""
+        status = (await self._ask(self._client.get_bucket_versioning)).get("Status")
+        if status:
+            raise BundleStoreRefused(f"S3: the bucket keeps old versions of what is deleted (versioning is {status})")
+
+    async def _delete(self, bundle: str) -> None:
+        await self._ask(self._client.delete_object, Key=self._key(bundle, KEY))
+        async for page in self._pages(f"{bundle}/"):
+            objects = [{"Key": one["Key"]} for one in page]
+            answer = await self._ask(self._client.delete_objects, Delete={"Objects": objects, "Quiet": True})
+            for failed in answer.get("Errors", ()):
+                raise BundleStoreUnavailable(f"S3 did not delete an object: {failed.get('Code')}")
 
     async def _pages(self, below: str) -> AsyncIterator[list[Any]]:
         """At most `DELETED_AT_ONCE` objects each, continued by key, so that deleting them meanwhile skips none."""
@@ -157,6 +169,6 @@ def _kind_of(error: ClientError) -> Exception:
         return _Gone()
     if code in _FULL:
         return BundleStoreFull(f"S3 has no room: {code}")
-    if status in _CLIENT_FAULTS and status not in _TRY_AGAIN:
+    if status in _REFUSED:
         return BundleStoreRefused(f"S3 says no: {code}")
     return BundleStoreUnavailable(f"S3 failed: {code} ({status})")
