@@ -38,7 +38,7 @@ class KeyEncryption(Protocol):
         ...
 
     async def destroy(self, epoch: str) -> None:
-        """The end of an epoch's key; nothing where it is gone already."""
+        """The end of an epoch's key; nothing where it is gone already, or another process destroys it meanwhile."""
         ...
 
 

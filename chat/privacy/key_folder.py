@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,13 +71,10 @@ class KeyFolder:
         file = self._file(epoch)
         if not file.exists():
             return
-        # A disk may keep old blocks all the same; `docs/adr` says what that means.
         with self._changing():
-            with file.open("r+b") as open_file:
-                open_file.write(bytes(KEY_BYTES))
-                open_file.flush()
-                os.fsync(open_file.fileno())
-            file.unlink()
+            with suppress(FileNotFoundError):  # another process was faster
+                _overwrite(file)
+                file.unlink()
             sync(self._folder)
 
     @contextmanager
@@ -129,6 +126,14 @@ class KeyFolder:
 
     def _file(self, epoch: str) -> Path:
         return self._folder / f"{epoch}.key"
+
+
+def _overwrite(file: Path) -> None:
+    """A disk may keep old blocks all the same; `docs/adr` says what that means."""
+    with file.open("r+b") as open_file:
+        open_file.write(bytes(KEY_BYTES))
+        open_file.flush()
+        os.fsync(open_file.fileno())
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:

@@ -63,9 +63,14 @@ class VaultTransit:
         return base64.b64decode(_require_success(answer)["plaintext"])
 
     async def destroy(self, epoch: str) -> None:
-        if await self.has(epoch):
+        if not await self.has(epoch):
+            return
+        try:
             await self._done("POST", f"keys/{PREFIX}{epoch}/config", {"deletion_allowed": True})
             await self._done("DELETE", f"keys/{PREFIX}{epoch}")
+        except KeyStoreUnfit:
+            if await self.has(epoch):  # else another process was faster
+                raise
 
     async def _require(self, epoch: str) -> None:
         if not await self.has(epoch):

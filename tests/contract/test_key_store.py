@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from chat.privacy.vault import VaultTransit
 from chat.servers.free_port import free_port
 from chat.settings import Environment, Settings
 from tests.records import settings_for_tests
-from tests.vault_server import TOKEN, VaultServer, vault_server
+from tests.vault_server import TOKEN, Answer, VaultServer, vault_server
 
 KEY = bytes(range(32))
 
@@ -120,3 +121,37 @@ async def test_a_vault_that_says_no_is_unfit(vault: VaultServer) -> None:
         await key_store(wrong).new_epoch()
     assert "wrong-token" not in str(caught.value)
     assert "wrong-token" not in repr(wrong)
+
+
+@pytest.mark.parametrize("step", ["POST", "DELETE"])
+async def test_a_key_that_another_process_destroys_meanwhile_is_gone(
+    vault: VaultServer, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Vault refuses to let it be deleted, or to delete it: that is no fault."""
+    keys = key_store(at(vault))
+    epoch = await keys.new_epoch()
+    answer = vault.answer
+
+    def too_late(method: str, path: str, token: str | None, body: dict[str, Any]) -> Answer:
+        if method == step:
+            vault.keys.clear()
+        return answer(method, path, token, body)
+
+    monkeypatch.setattr(vault, "answer", too_late)
+    await keys.destroy(epoch)
+    assert not await keys.has(epoch)
+
+
+async def test_a_key_that_may_not_be_deleted_is_a_fault(vault: VaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there: nobody is told that it is gone."""
+    keys = key_store(at(vault))
+    epoch = await keys.new_epoch()
+    answer = vault.answer
+
+    def by_policy(method: str, path: str, token: str | None, body: dict[str, Any]) -> Answer:
+        return (403, None) if method == "DELETE" else answer(method, path, token, body)
+
+    monkeypatch.setattr(vault, "answer", by_policy)
+    with pytest.raises(KeyStoreUnfit, match="403"):
+        await keys.destroy(epoch)
+    assert await keys.has(epoch)

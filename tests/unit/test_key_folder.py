@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -152,6 +152,23 @@ async def test_a_destroyed_key_is_gone(folder: Path, monkeypatch: pytest.MonkeyP
     a_minute_later(monkeypatch)
     with pytest.raises(KeyStoreUnavailable):
         await other.unwrap(epoch, wrapped, "x")
+
+
+@pytest.mark.parametrize("step", ["open", "unlink"])
+async def test_a_key_that_another_process_destroys_meanwhile_is_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The slower one finds no file, to overwrite or to take away: that is no fault."""
+    epoch = await KeyFolder(folder).new_epoch()
+    do, unlink = getattr(Path, step), Path.unlink
+
+    def too_late(file: Path, *asked: Any) -> Any:
+        unlink(file)
+        return do(file, *asked)
+
+    monkeypatch.setattr(Path, step, too_late)
+    await KeyFolder(folder).destroy(epoch)
+    assert files(folder) == []
 
 
 async def test_a_key_is_let_go_of_though_nobody_uses_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
