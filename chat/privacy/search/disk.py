@@ -16,7 +16,7 @@ from chat.partition_reader import Kept
 from chat.privacy.kek import KeyEncryption
 from chat.privacy.search import files, segment
 from chat.privacy.search.cells import Cell, CellSearch
-from chat.privacy.search.files import Stream
+from chat.privacy.search.files import Stream, Unsearched
 from chat.privacy.search.needles import Hit, Needles
 from chat.privacy.search.surviving_keys import KeySearch, SurvivingKey
 from chat.privacy.search.windows import windows
@@ -55,6 +55,8 @@ class DiskSearch:
         What cannot be read is told by `traces`.
         """
         for path in files.walk(root):
+            if isinstance(path, Unsearched):
+                continue
             try:
                 async for stream in self._streams(path):
                     for window in windows(stream.blocks):
@@ -67,18 +69,25 @@ class DiskSearch:
         """Everything that is found under a folder, or in a file; `unread` is what could not be searched."""
         needles = Needles(wanted.whose.learner, wanted.texts)
         for path in files.walk(root):
+            if isinstance(path, Unsearched):
+                yield Trace(What.UNREAD, str(path.place), path.reason)
+                continue
             try:
-                if (partition := segment.place_of(path)) is not None:
-                    for one in _in_segment(path, partition, wanted.whose, needles):
-                        yield one
-                    continue
-                async for stream in self._streams(path):
-                    for one in _in_stream(stream, wanted, needles):
-                        yield one
+                async for one in self._in_file(path, wanted, needles):
+                    yield one
             except UNREADABLE as error:
                 yield Trace(What.UNREAD, str(path), _reason(error))
 
+    async def _in_file(self, path: Path, wanted: Wanted, needles: Needles) -> AsyncIterator[Trace]:
+        if (partition := segment.place_of(path)) is not None:
+            for one in _in_segment(path, partition, wanted.whose, needles):
+                yield one
+        async for stream in self._streams(path):
+            for one in _in_stream(stream, wanted, needles):
+                yield one
+
     async def _streams(self, path: Path) -> AsyncIterator[Stream]:
+        """What a file says; nothing where it is a segment, whose records are read one by one."""
         if files.is_packed(path):
             raise FileDamaged("an archive: unpack it, and search what was in it")
         if segment.place_of(path) is None:

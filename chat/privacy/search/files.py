@@ -1,7 +1,7 @@
 """Files as streams of what they say: decompressed, decrypted where a key is left, else as they are."""
 
 import gzip
-import os
+import stat
 import zipfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,14 +26,31 @@ class Stream(NamedTuple):
     rows: bool = False
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """Every file under a folder, folder by folder; or the file itself."""
-    if root.is_file():
-        yield root
+class Unsearched(NamedTuple):
+    """A folder that cannot be listed, or something that is no file; and why."""
+
+    place: Path
+    reason: str
+
+
+def walk(root: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path | Unsearched]:
+    """Every file under a folder, behind links too; or the file itself. Nothing is passed over without a word.
+
+    A link to one of the folders `above` it leads to what is gone through anyway.
+    """
+    try:
+        mode = root.stat().st_mode
+        inside = sorted(root.iterdir()) if stat.S_ISDIR(mode) else []
+    except OSError as error:
+        yield Unsearched(root, error.strerror or str(error))
         return
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        yield from (Path(folder, name) for name in sorted(names))
+    if stat.S_ISREG(mode):
+        yield root
+    elif not stat.S_ISDIR(mode):  # a pipe would be waited for, a device may never end
+        yield Unsearched(root, "neither a file nor a folder")
+    elif (folder := root.resolve()) not in above:
+        for one in inside:
+            yield from walk(one, above | {folder})
 
 
 def rest(path: Path, at: int) -> Iterator[bytes]:
