@@ -120,6 +120,10 @@ class KeyStoreReadOnly(KeyStoreUnfit):
     """Keys can be neither made nor destroyed here, as in a pod, which has copies of them."""
 
 
+class UnwrapFailed(KeyStoreUnfit):
+    """A key-encryption key does not open what it was given: another one wrapped it, or it was changed or moved."""
+
+
 class KeyStoreUnavailable(Transient):
     """A key-encryption key cannot be had now, or the key of a learner changed while it was used."""
 

@@ -66,6 +66,8 @@ def verify(
     """
     if missing := [one for one in path if not one.exists()]:
         raise BadInput("--path", f"{missing[0]} is not there")
+    if keyless := [one for one in keys if not any(one.glob("*.key"))]:
+        raise BadInput("--keys", f"{keyless[0]} has no key-encryption key")
     if control_text and not control:
         raise BadInput("--control-text", "needs --control")
     other = model.Learner(tenant, control) if control else None

@@ -18,7 +18,8 @@ class KeyEncryption(Protocol):
     """Where the key-encryption keys are. `bound` is authenticated with what is wrapped, not hidden.
 
     Every method raises `KeyStoreUnavailable` where the keys cannot be had now, and `KeyStoreUnfit` where they are not
-    what they must be; `new_epoch` and `destroy` raise `KeyStoreReadOnly` where keys can only be read.
+    what they must be; `new_epoch` and `destroy` raise `KeyStoreReadOnly` where keys can only be read, `unwrap` raises
+    `UnwrapFailed` where the key is here and does not open what it is given.
     """
 
     async def new_epoch(self, prefix: str = "") -> str:

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chat.clock import seconds
-from chat.errors import KeyStoreReadOnly, KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import KeyStoreReadOnly, KeyStoreUnavailable, KeyStoreUnfit, UnwrapFailed
 from chat.privacy.durable import sync, write_new
 from chat.privacy.envelope import KEY_BYTES, NONCE_BYTES, bound
 from chat.privacy.kek import epoch_name
@@ -64,7 +64,7 @@ class KeyFolder:
         try:
             return self._cipher(epoch).decrypt(nonce, sealed, _with(epoch, bound))
         except (InvalidTag, ValueError) as error:
-            raise KeyStoreUnfit(f"{self._file(epoch)} does not open what was wrapped in its epoch") from error
+            raise UnwrapFailed(f"{self._file(epoch)} does not open what was wrapped in its epoch") from error
 
     async def destroy(self, epoch: str) -> None:
         self._held.pop(epoch, None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import KeyStoreUnavailable, KeyStoreUnfit, UnwrapFailed
 from chat.privacy.kek import epoch_name
 from chat.settings import Settings
 
@@ -59,7 +59,7 @@ class VaultTransit:
         answer = await self._ask("POST", f"decrypt/{PREFIX}{epoch}", asked)
         if answer.status_code == HTTPStatus.BAD_REQUEST:
             await self._require(epoch)
-            raise KeyStoreUnfit(f"Vault's key of epoch {epoch} does not open what was wrapped in it")
+            raise UnwrapFailed(f"Vault's key of epoch {epoch} does not open what was wrapped in it")
         return base64.b64decode(_require_success(answer)["plaintext"])
 
     async def destroy(self, epoch: str) -> None:

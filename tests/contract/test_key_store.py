@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import KeyStoreUnavailable, KeyStoreUnfit, UnwrapFailed
 from chat.privacy.kek import KeyEncryption, check_value, require_fitting
 from chat.privacy.key_folder import KeyFolder
 from chat.privacy.key_store import key_store, prepare
@@ -62,7 +62,7 @@ async def test_what_is_wrapped_is_unwrapped(keys: KeyEncryption, settings: Setti
     assert KEY not in wrapped
     assert await key_store(settings).unwrap(epoch, wrapped, "learner-1") == KEY
     for tried in ((epoch, wrapped, "learner-2"), (other, wrapped, "learner-1"), (epoch, wrapped[:-4], "learner-1")):
-        with pytest.raises(KeyStoreUnfit):
+        with pytest.raises(UnwrapFailed):
             await keys.unwrap(*tried)
 
 

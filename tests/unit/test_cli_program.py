@@ -110,8 +110,9 @@ def test_a_wrong_command_line_is_not_a_timeout(
         ("status",),
         ("status", "--learner", "l", "--request", "r"),
         ("status", "--request", "no uuid"),
+        ("verify", "--learner", "l", "--keys", "."),
     ],
-    ids=["no-token", "empty-token", "nobody", "both", "no-uuid"],
+    ids=["no-token", "empty-token", "nobody", "both", "no-uuid", "no-key"],
 )
 def test_a_privacy_command_that_lacks_something_asks_no_server(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]

@@ -9,8 +9,9 @@ import cramjam
 import pytest
 
 from chat.domain.model import Learner, LearnerId
-from chat.errors import CellDamaged, FileDamaged
+from chat.errors import CellDamaged, FileDamaged, KeyStoreUnavailable, KeyStoreUnfit
 from chat.privacy.envelope import DataKey, bound, new_key
+from chat.privacy.export.chunk import BundleSeal, Head
 from chat.privacy.key_folder import KeyFolder
 from chat.privacy.search import sstable
 from chat.privacy.search.cells import CellSearch
@@ -166,22 +167,96 @@ def test_a_long_partition_is_followed_from_window_to_window() -> None:
     assert cells(filler + partition_key(OTHER) + value(CELL), KEY) == []
 
 
-async def test_a_wrapped_key_is_found_wherever_its_row_lies(tmp_path: Path) -> None:
-    """As long as the key-encryption key of its epoch is left, in whichever folder; then never again."""
+class SometimesAway(KeyFolder):
+    """A key store that cannot be asked while `away`."""
+
+    away = False
+
+    async def unwrap(self, epoch: str, wrapped: bytes, place: str) -> bytes:
+        if self.away:
+            raise KeyStoreUnavailable("nobody answers")
+        return await super().unwrap(epoch, wrapped, place)
+
+
+SUBJECT = SUBJECTS.of(LEARNER)
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> SometimesAway:
     folder = tmp_path / "keys"
     KeyFolder.make(folder)
-    keyring = KeyFolder(folder)
-    epoch, subject = await keyring.new_epoch(), SUBJECTS.of(LEARNER)
-    wrapped = await keyring.wrap(epoch, KEY.key, bound(subject.hex(), "2", "3"))
-    row = subject + b"\x3c\x3c" + value(epoch.encode()) + (3).to_bytes(4) + value(wrapped)
+    return SometimesAway(folder)
+
+
+async def wrapped_in(keyring: KeyFolder, epoch: str) -> bytes:
+    return await keyring.wrap(epoch, KEY.key, bound(SUBJECT.hex(), "2", "3"))
+
+
+def key_row(epoch: str, wrapped: bytes) -> bytes:
+    return SUBJECT + b"\x3c\x3c" + value(epoch.encode()) + (3).to_bytes(4) + value(wrapped)
+
+
+async def test_a_wrapped_key_is_found_wherever_its_row_lies(tmp_path: Path, keyring: KeyFolder) -> None:
+    """As long as the key-encryption key of its epoch is left, in whichever folder; then never again."""
+    epoch = await keyring.new_epoch()
     file = tmp_path / "anything"
-    file.write_bytes(b"?" * 5_000 + row)
+    file.write_bytes(b"?" * 5_000 + key_row(epoch, await wrapped_in(keyring, epoch)))
 
     async def found(generations: int) -> list[tuple[str, SurvivingKey]]:
-        search = KeySearch(subject, generations, [keyring])
+        search = KeySearch(SUBJECT, generations, [keyring])
         return [(one.place, one.key) async for one in DiskSearch([keyring]).keys(file, search)]
 
     assert await found(2) == [(f"{file}@5000", SurvivingKey(KEY.key, 2, 3, epoch))]
     assert await found(1) == []
     await keyring.destroy(epoch)
     assert await found(2) == []
+
+
+async def opened(search: KeySearch, data: bytes) -> list[SurvivingKey]:
+    return [one.key async for one in search.look(Window(0, data, 0, len(data)))]
+
+
+async def test_a_key_store_that_is_away_ends_the_search(keyring: SometimesAway) -> None:
+    """It proves nothing of a copy, which is tried again; so does a key file that is not private."""
+    epoch = await keyring.new_epoch()
+    row, search = key_row(epoch, await wrapped_in(keyring, epoch)), KeySearch(SUBJECT, 2, [keyring])
+    keyring.away = True
+    with pytest.raises(KeyStoreUnavailable):
+        await opened(search, row)
+    keyring.away = False
+    assert await opened(search, row) == [SurvivingKey(KEY.key, 2, 3, epoch)]
+    file = keyring._file(epoch)
+    file.chmod(0o644)
+    with pytest.raises(KeyStoreUnfit, match="lets others in"):
+        await opened(KeySearch(SUBJECT, 2, [KeyFolder(file.parent)]), row)
+
+
+async def test_a_copy_is_tried_in_each_epoch_that_stands_near(keyring: KeyFolder) -> None:
+    """Beside another one than its own it is not opened, which says nothing of its own."""
+    epoch, other = [await keyring.new_epoch() for _ in range(2)]
+    wrapped, search = await wrapped_in(keyring, epoch), KeySearch(SUBJECT, 2, [keyring])
+    assert await opened(search, key_row(other, wrapped)) == []
+    assert await opened(search, key_row(epoch, wrapped)) == [SurvivingKey(KEY.key, 2, 3, epoch)]
+
+
+async def test_a_bundle_is_sealed_only_where_no_key_opens_it(tmp_path: Path, keyring: SometimesAway) -> None:
+    """A key store that is away may open it: that is no outcome."""
+    bundle = tmp_path / ("0a" * 16)
+    bundle.mkdir()
+    epoch, key = await keyring.new_epoch(), new_key()
+    wrapped = await keyring.wrap(epoch, key, f"export bundle {bundle.name}")
+    (bundle / "key").write_bytes(epoch.encode() + b"\0" + wrapped)
+    head = Head((), {}, None, ends=True, read_from=0, read_to=0)
+    chunk = BundleSeal(bundle.name, key).seal("messages", head, b"an unmistakable canary")
+    (bundle / "messages").write_bytes(chunk)
+
+    async def found() -> list[What]:
+        wanted = Wanted(WHOSE, ["an unmistakable canary"])
+        return [one.what async for one in DiskSearch([keyring]).traces(bundle, wanted)]
+
+    assert await found() == [What.WORDS]
+    keyring.away = True
+    with pytest.raises(KeyStoreUnavailable):
+        await found()
+    await keyring.destroy(epoch)
+    assert await found() == []

@@ -7,7 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from chat.errors import BundleDamaged, BundleGone, KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import BundleDamaged, BundleGone, UnwrapFailed
 from chat.privacy.export.chunk import MAGIC, BundleSeal
 from chat.privacy.export.epoch_wrap import EpochWrap
 from chat.privacy.export.store import KEY
@@ -30,11 +30,11 @@ def bundle_of(path: Path) -> Path | None:
 
 
 async def seal_of(bundle: Path, keyrings: Sequence[KeyEncryption]) -> BundleSeal | None:
-    """What opens a bundle; None where nothing does."""
+    """What opens a bundle; None where nothing does. Raises `KeyStoreUnavailable` and `KeyStoreUnfit`."""
     for keyring in keyrings:
         try:
             key = await EpochWrap(keyring, _no_epoch, _over).unwrap(bundle.name, (bundle / KEY).read_bytes())
-        except (BundleGone, KeyStoreUnfit, KeyStoreUnavailable):
+        except (BundleGone, UnwrapFailed):
             continue
         return BundleSeal(bundle.name, key)
     return None

@@ -3,6 +3,7 @@
 Twice: first for keys that survive, then for the learner's name, for planted texts, and for what those keys open.
 """
 
+import contextlib
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,7 +20,7 @@ from chat.privacy.search.cells import Cell, CellSearch
 from chat.privacy.search.files import Stream, Unsearched
 from chat.privacy.search.needles import Hit, Needles
 from chat.privacy.search.surviving_keys import KeySearch, SurvivingKey
-from chat.privacy.search.windows import windows
+from chat.privacy.search.windows import Window, windows
 from chat.privacy.traces import Searched, Trace, What, in_record
 from chat.topic_specs import Topic
 
@@ -52,21 +53,19 @@ class DiskSearch:
     async def keys(self, root: Path, search: KeySearch) -> AsyncIterator[FoundKey]:
         """Every wrapped copy of the learner's key under a folder, or in a file, that is opened.
 
-        What cannot be read is told by `traces`.
+        What cannot be read is told by `traces`. Raises `KeyStoreUnavailable` and `KeyStoreUnfit`.
         """
         for path in files.walk(root):
-            if isinstance(path, Unsearched):
-                continue
-            try:
-                async for stream in self._streams(path):
-                    for window in windows(stream.blocks):
-                        async for opened in search.look(window):
-                            yield FoundKey(f"{stream.place}@{opened.place}", opened.key)
-            except UNREADABLE:
-                continue
+            if not isinstance(path, Unsearched):
+                async for place, window in self._windows(path):
+                    async for opened in search.look(window):
+                        yield FoundKey(f"{place}@{opened.place}", opened.key)
 
     async def traces(self, root: Path, wanted: Wanted) -> AsyncIterator[Trace]:
-        """Everything that is found under a folder, or in a file; `unread` is what could not be searched."""
+        """Everything that is found under a folder, or in a file; `unread` is what could not be searched.
+
+        Raises `KeyStoreUnavailable` and `KeyStoreUnfit`.
+        """
         needles = Needles(wanted.whose.learner, wanted.texts)
         for path in files.walk(root):
             if isinstance(path, Unsearched):
@@ -85,6 +84,13 @@ class DiskSearch:
         async for stream in self._streams(path):
             for one in _in_stream(stream, wanted, needles):
                 yield one
+
+    async def _windows(self, path: Path) -> AsyncIterator[tuple[str, Window]]:
+        """With their stream's place. It ends where the file cannot be read; what is done with a window may fail."""
+        with contextlib.suppress(*UNREADABLE):
+            async for stream in self._streams(path):
+                for window in windows(stream.blocks):
+                    yield stream.place, window
 
     async def _streams(self, path: Path) -> AsyncIterator[Stream]:
         """What a file says; nothing where it is a segment, whose records are read one by one."""

@@ -55,7 +55,8 @@ class Everywhere:
     ) -> AsyncIterator[tuple[str, Trace]]:
         """Every trace, with where was searched: `tables`, `topics`, or a path that was given.
 
-        `spare_living`: whether what is of a life that goes on behind an ended one is no trace.
+        `spare_living`: whether what is of a life that goes on behind an ended one is no trace. Raises
+        `KeyStoreUnavailable` and `KeyStoreUnfit`: without a key store nobody knows what it opens.
         """
         held = (await self.keys.find([learner]))[learner]
         found = [(str(path), one) for path in self.paths async for one in self._surviving(path, learner, held)]

@@ -66,7 +66,10 @@ def is_packed(path: Path) -> bool:
 
 
 async def streams(path: Path, keyrings: Sequence[KeyEncryption]) -> AsyncIterator[Stream]:
-    """What a file says. Reading it raises `FileDamaged`, `BundleDamaged` and what opening a file raises."""
+    """What a file says. Reading it raises `FileDamaged`, `BundleDamaged` and what opening a file raises.
+
+    Raises `KeyStoreUnavailable` and `KeyStoreUnfit` where it is not known whether a key is left.
+    """
     whose = bundle.bundle_of(path)
     seal = await bundle.seal_of(whose, keyrings) if whose is not None and bundle.is_chunk(path) else None
     if whose is not None and seal is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from chat.errors import KeyStoreUnavailable, KeyStoreUnfit
+from chat.errors import UnwrapFailed
 from chat.privacy.envelope import KEY_BYTES, NONCE_BYTES, bound
 from chat.privacy.kek import KeyEncryption
 from chat.privacy.search.windows import AFTER, Window
@@ -48,11 +48,13 @@ class KeySearch:
     subject: bytes
     generations: int
     keyrings: Sequence[KeyEncryption]
-    _tried: set[bytes] = field(default_factory=set)
-    _opened: dict[bytes, SurvivingKey] = field(default_factory=dict)
+    _tried: dict[tuple[str, bytes], SurvivingKey | None] = field(default_factory=dict)
 
     async def look(self, window: Window) -> AsyncIterator[Opened]:
-        """Every wrapped copy in a window that a key-encryption key opens."""
+        """Every wrapped copy in a window that a key-encryption key opens.
+
+        Raises `KeyStoreUnavailable` and `KeyStoreUnfit`: a key that cannot be asked for may be one that is left.
+        """
         for place in self._places(window):
             near = window.data[place : place + AFTER]
             epochs = sorted({one.decode() for one in _EPOCH.findall(near)})
@@ -67,19 +69,25 @@ class KeySearch:
             place = window.data.find(self.subject, place + 1)
 
     async def _open(self, epochs: Sequence[str], wrapped: bytes) -> SurvivingKey | None:
-        if wrapped not in self._tried:
-            self._tried.add(wrapped)
-            for epoch, keyring in product(epochs, self.keyrings):
-                if await keyring.has(epoch) and (key := await self._unwrap(keyring, epoch, wrapped)):
-                    self._opened[wrapped] = key
-        return self._opened.get(wrapped)
+        for epoch in epochs:
+            if (epoch, wrapped) not in self._tried:
+                self._tried[epoch, wrapped] = await self._opened_in(epoch, wrapped)
+            if (key := self._tried[epoch, wrapped]) is not None:
+                return key
+        return None
+
+    async def _opened_in(self, epoch: str, wrapped: bytes) -> SurvivingKey | None:
+        for keyring in self.keyrings:
+            if await keyring.has(epoch) and (key := await self._unwrap(keyring, epoch, wrapped)):
+                return key
+        return None
 
     async def _unwrap(self, keyring: KeyEncryption, epoch: str, wrapped: bytes) -> SurvivingKey | None:
         for generation, version in product(range(1, self.generations + 1), range(1, MAX_VERSION + 1)):
             place = bound(self.subject.hex(), str(generation), str(version))
             try:
                 return SurvivingKey(await keyring.unwrap(epoch, wrapped, place), generation, version, epoch)
-            except (KeyStoreUnfit, KeyStoreUnavailable):
+            except UnwrapFailed:
                 continue
         return None
 
