@@ -261,7 +261,7 @@ class ReceiptForged(Permanent):
 
 
 class FileDamaged(Permanent):
-    """A file of Kafka or Cassandra that cannot be decoded: cut short, changed, or of a version that is not known."""
+    """A file that cannot be decoded: cut short, changed, packed, or of a version that is not known."""
 
 
 class LeaseLost(Permanent):

@@ -104,6 +104,44 @@ async def test_a_file_that_cannot_be_decoded_is_told(tmp_path: Path, damage: str
     assert (What.UNREAD, str(path)) in [(one.what, one.place) for one in await traces(path)]
 
 
+async def test_a_data_file_alone_is_told(tmp_path: Path) -> None:
+    """It may be compressed; with its checksums beside it, it is not."""
+    path = write(tmp_path, b"an unmistakable canary" * CHUNK, "LZ4Compressor")
+    path.with_name("nb-1-big-CompressionInfo.db").unlink()
+    assert [(one.what, one.place) for one in await traces(tmp_path)] == [(What.UNREAD, str(path))]
+    path.write_bytes(b"an unmistakable canary")
+    path.with_name("nb-1-big-CRC.db").touch()
+    assert [one.what for one in await traces(tmp_path, "an unmistakable canary")] == [What.WORDS]
+
+
+def commit_log(parameters: bytes) -> bytes:
+    """As Cassandra begins one: version, id, the length of the parameters, those, a checksum."""
+    return struct.pack(">iqH", 7, 1, len(parameters)) + parameters + b"?crc"
+
+
+def hints(parameters: bytes) -> bytes:
+    """As Cassandra begins them: version, time, host, the length of the parameters, its checksum, those, a checksum."""
+    return struct.pack(">iq16sI4s", 1, 1, b"host", len(parameters), b"?crc") + parameters + b"?crc"
+
+
+@pytest.mark.parametrize(("name", "head"), [("CommitLog-7-1.log", commit_log), ("0a-1-1.hints", hints)])
+async def test_a_log_is_read_where_its_head_says_that_it_is_plain(
+    tmp_path: Path, name: str, head: Callable[[bytes], bytes]
+) -> None:
+    """Else it is told, also where its head cannot be read. Nothing is in one that was made in advance."""
+    path, words = tmp_path / name, b"an unmistakable canary"
+
+    async def found(content: bytes) -> list[What]:
+        path.write_bytes(content)
+        return [one.what for one in await traces(path, words.decode())]
+
+    assert await found(head(b"{}") + words) == [What.WORDS]
+    for parameters in (b'{"compressionClass":"LZ4Compressor"}', b'{"encCipher":"AES"}', b"?"):
+        assert await found(head(parameters) + words) == [What.UNREAD]
+    assert await found(head(b"{}")[:9]) == [What.UNREAD]
+    assert await found(bytes(100)) == []
+
+
 def test_windows_lose_nothing_and_find_nothing_twice() -> None:
     """Each place of a stream belongs to one window, which has what is around it."""
     stream = bytes(range(256)) * ((3 * SIZE) // 256 + 7)

@@ -57,14 +57,21 @@ async def test_words_are_found_in_every_compression(partition: Path, codec: str)
     assert [one.offset for one in segment.records(partition / NAME) if isinstance(one, Kept)] == [*range(7, 18)]
 
 
-async def test_a_segment_that_is_about_to_go_is_searched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["delete", "future", "stray"])
+async def test_a_segment_of_a_partition_that_comes_or_goes_is_searched(tmp_path: Path, state: str) -> None:
     """Under the name that the broker gives it then, and that of its partition."""
-    gone = tmp_path / "chat.events-3.0123456789abcdef-delete"
+    gone = tmp_path / f"chat.events-3.0123456789abcdef-{state}"
     gone.mkdir()
     file = gone / f"{NAME}.deleted"
     file.write_bytes(batch(4, 7, CANARY))
     assert segment.place_of(file) == Place("chat.events", 3)
     assert What.WORDS in [one.what for one in await found(gone, CANARY)]
+
+
+async def test_a_segment_outside_its_partitions_folder_is_told(tmp_path: Path) -> None:
+    """Nobody knows what its records are."""
+    (tmp_path / NAME).write_bytes(batch(4, 7, CANARY))
+    assert [(one.what, one.place) for one in await found(tmp_path, CANARY)] == [(What.UNREAD, str(tmp_path / NAME))]
 
 
 async def test_what_is_no_batch_is_told_or_searched_as_it_is(partition: Path) -> None:

@@ -4,6 +4,7 @@ Twice: first for keys that survive, then for the learner's name, for planted tex
 """
 
 import contextlib
+import lzma
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -24,7 +25,7 @@ from chat.privacy.search.windows import Window, windows
 from chat.privacy.traces import Searched, Trace, What, in_record
 from chat.topic_specs import Topic
 
-UNREADABLE = (FileDamaged, BundleDamaged, OSError, EOFError, zlib.error, zipfile.BadZipFile)
+UNREADABLE = (FileDamaged, BundleDamaged, OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _TOPICS = frozenset(map(str, Topic))
 
 
@@ -94,8 +95,6 @@ class DiskSearch:
 
     async def _streams(self, path: Path) -> AsyncIterator[Stream]:
         """What a file says; nothing where it is a segment, whose records are read one by one."""
-        if files.is_packed(path):
-            raise FileDamaged("an archive: unpack it, and search what was in it")
         if segment.place_of(path) is None:
             async for stream in files.streams(path, self.keyrings):
                 yield stream

@@ -1,19 +1,12 @@
 """Files as streams of what they say: decompressed, decrypted where a key is left, else as they are."""
 
-import gzip
 import stat
-import zipfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import NamedTuple
 
 from chat.privacy.kek import KeyEncryption
-from chat.privacy.search import bundle, sstable
-
-BLOCK = 1 << 20
-
-_PACKED = (".tar", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".7z")
-"""What has to be unpacked by hand: a compressed data file in it would not be decoded."""
+from chat.privacy.search import archive, bundle, descriptor, sstable
 
 
 class Stream(NamedTuple):
@@ -57,12 +50,7 @@ def rest(path: Path, at: int) -> Iterator[bytes]:
     """A file's bytes from a place on."""
     file = path.open("rb")
     file.seek(at)
-    return _read(file)
-
-
-def is_packed(path: Path) -> bool:
-    """Whether a file is an archive that is not read here."""
-    return path.name.endswith(_PACKED)
+    return archive.read(file)
 
 
 async def streams(path: Path, keyrings: Sequence[KeyEncryption]) -> AsyncIterator[Stream]:
@@ -75,10 +63,9 @@ async def streams(path: Path, keyrings: Sequence[KeyEncryption]) -> AsyncIterato
     if whose is not None and seal is not None:
         for member in bundle.members(path, whose, seal):
             yield Stream(f"{path}:{member.path}", member.blocks)
-    elif path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                yield Stream(f"{path}:{name}", _read(archive.open(name)))
+    elif archive.is_zip(path):
+        for one in archive.zipped(path):
+            yield Stream(f"{path}:{one.name}", one.blocks)
     else:
         yield _alone(path)
 
@@ -86,16 +73,12 @@ async def streams(path: Path, keyrings: Sequence[KeyEncryption]) -> AsyncIterato
 def _alone(path: Path) -> Stream:
     if sstable.is_compressed(path):
         return Stream(str(path), sstable.decompressed(path), rows=True)
-    if path.suffix == ".gz":
-        return Stream(str(path), _read(cast(IO[bytes], gzip.open(path))))
-    return Stream(str(path), rest(path, 0), rows=_is_cassandras(path))
+    if archive.is_gzip(path):
+        return Stream(str(path), archive.gunzipped(path))
+    if descriptor.is_log(path):
+        descriptor.require_plain(path)
+    return Stream(str(path), archive.unpacked(path.name, rest(path, 0)), rows=_is_cassandras(path))
 
 
 def _is_cassandras(path: Path) -> bool:
     return path.suffix in {".db", ".hints"} or path.name.startswith("CommitLog-")
-
-
-def _read(opened: IO[bytes]) -> Iterator[bytes]:
-    with opened as file:
-        while block := file.read(BLOCK):
-            yield block

@@ -9,10 +9,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.record.memory_records import MemoryRecords
 
 from chat.broker import Place
+from chat.errors import FileDamaged
 from chat.partition_reader import Kept
 
 _SEGMENT = re.compile(r"\d{20}\.log(\.(deleted|cleaned|swap))?")
-_PARTITION = re.compile(r"(?P<topic>.+?)-(?P<number>\d+)(\.[0-9a-f]+-delete)?")
+_PARTITION = re.compile(r"(?P<topic>.+?)-(?P<number>\d+)(\.[0-9a-f]+-(delete|future|stray))?")
 _HEAD = 12
 """Bytes of an offset and of the length of what follows."""
 
@@ -28,10 +29,15 @@ class Unread(NamedTuple):
 
 
 def place_of(path: Path) -> Place | None:
-    """The partition whose segment a file is, one that the broker is about to delete too; None where it is none."""
-    partition = _PARTITION.fullmatch(path.parent.name)
-    if partition is None or not _SEGMENT.fullmatch(path.name):
+    """The partition whose segment a file is, one that the broker deletes, moves or has lost too; None where it is none.
+
+    Raises `FileDamaged` where the folder does not tell the partition.
+    """
+    if not _SEGMENT.fullmatch(path.name):
         return None
+    partition = _PARTITION.fullmatch(path.parent.name)
+    if partition is None:
+        raise FileDamaged("a segment outside its partition's folder, which names the topic")
     return Place(partition["topic"], int(partition["number"]))
 
 

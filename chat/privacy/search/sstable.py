@@ -12,6 +12,7 @@ from chat.errors import FileDamaged
 
 _DATA = "-Data.db"
 _INFO = "-CompressionInfo.db"
+_CHECKSUMS = "-CRC.db"
 _CRC = 4
 
 
@@ -29,13 +30,18 @@ class Layout(NamedTuple):
 
 
 def is_compressed(path: Path) -> bool:
-    """Whether a file is a data file with chunks."""
-    return path.name.endswith(_DATA) and _info(path).exists()
+    """Whether a file is a data file with chunks. Raises `FileDamaged` where nothing beside a data file tells."""
+    if not path.name.endswith(_DATA):
+        return False
+    compressed = _beside(path, _INFO).exists()
+    if not compressed and not _beside(path, _CHECKSUMS).exists():
+        raise FileDamaged("neither CompressionInfo.db nor CRC.db is beside it: it may be compressed")
+    return compressed
 
 
 def decompressed(path: Path) -> Iterator[bytes]:
     """The chunks of a data file. Raises `FileDamaged`."""
-    layout = read_layout(_info(path).read_bytes())
+    layout = read_layout(_beside(path, _INFO).read_bytes())
     size = path.stat().st_size
     with path.open("rb") as file:
         for number, (start, end) in enumerate(zip(layout.offsets, (*layout.offsets[1:], size), strict=True)):
@@ -86,5 +92,5 @@ def _text(data: bytes, at: int) -> tuple[str, int]:
     return data[at + 2 : at + 2 + length].decode(), at + 2 + length
 
 
-def _info(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(_DATA) + _INFO)
+def _beside(path: Path, component: str) -> Path:
+    return path.with_name(path.name.removesuffix(_DATA) + component)
