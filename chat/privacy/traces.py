@@ -20,9 +20,11 @@ from chat.domain.partition import learner_key
 from chat.errors import CellDamaged
 from chat.partition_reader import Kept
 from chat.privacy.event_content import HEADER, holds_words, open_event
+from chat.privacy.search.needles import name
 from chat.topic_specs import Topic
 
 _WORDY = frozenset({"CreateThread", "UpdateThread", "PostMessage", "EditMessage"})
+_IDS = ("generation", "thread_id", "message_id", "command_id")
 _ID = r"A-Za-z0-9._~@:\-"
 
 Open = Callable[..., str]
@@ -51,12 +53,13 @@ class Trace(NamedTuple):
 
 
 class Searched(NamedTuple):
-    """Whose traces are searched. `living` is the life that goes on behind an ended one, with the threads that it
-    claimed and its place in the command log: what is of it is no trace.
+    """Whose traces are searched. `home` is the partition of its commands. `living` is the life that goes on behind an
+    ended one, with the threads that it claimed and the offset of its fence: what is of it is no trace.
     """
 
     learner: Learner
     open: Open
+    home: int = -1
     living: LearnerId | None = None
     threads: frozenset[str] = frozenset()
     since: int = -1
@@ -69,6 +72,11 @@ class Searched(NamedTuple):
     def is_living(self, thread_id: str) -> bool:
         """Whether a thread is of the life that goes on."""
         return self.living is not None and thread_id in self.threads
+
+    def is_living_command(self, place: Place, kept: Kept) -> bool:
+        """Whether a record is a command of the life that goes on: no fence tells when one elsewhere was sent."""
+        at_home = (place.topic, place.partition, _text(kept.key)) == (Topic.COMMANDS, self.home, self.key)
+        return self.living is not None and at_home and kept.offset > self.since
 
     def named_in(self, text: str) -> bool:
         """Whether a text holds the learner's key and no other's."""
@@ -89,12 +97,15 @@ def in_row(table: str, row: Mapping[str, Any], whose: Searched) -> Trace | None:
 
 def in_record(place: Place, kept: Kept, whose: Searched) -> Trace | None:
     """What a record holds of the learner."""
+    if whose.is_living_command(place, kept):
+        return None
     what, detail = _EXAMINE[Topic(place.topic)](kept, whose)
     return None if what is None else Trace(what, f"{place.topic}[{place.partition}]@{kept.offset}", detail)
 
 
 Found = tuple[What | None, str]
 _NOTHING: Found = None, ""
+_UNREADABLE: Found = What.WORDS, "a record that cannot be read"
 
 
 def _in_event(kept: Kept, whose: Searched) -> Found:
@@ -111,10 +122,10 @@ def _said(kept: Kept, value: bytes, whose: Searched) -> Found:
     try:
         event = schemas.decode(value, headers=kept.headers)
     except schemas.CodecError:
-        return What.WORDS, "a record that cannot be read"
+        return _UNREADABLE
     if event.type.startswith("CHAT_PRIVACY_") or not holds_words(event.fields):
         return What.IDS, event.type
-    if any(name == HEADER for name, _ in kept.headers) and not _opens(event.fields, whose.open):
+    if any(header == HEADER for header, _ in kept.headers) and not _opens(event.fields, whose.open):
         return What.IDS, f"{event.type}, sealed: no key opens it"
     return What.WORDS, event.type
 
@@ -128,13 +139,21 @@ def _opens(fields: Mapping[str, Any], opened: Open) -> bool:
 
 
 def _in_command(kept: Kept, whose: Searched) -> Found:
-    if _text(kept.key) != whose.key or (whose.living is not None and kept.offset > whose.since):
-        return _NOTHING
+    """By its key, or by its ids: under another key or on another partition it is refused, and its words stay."""
+    ids, found = _command(kept)
+    named = _has_ids(kept, whose) if ids is None else ids == whose.learner
+    return found if named or _text(kept.key) == whose.key else _NOTHING
+
+
+def _command(kept: Kept) -> tuple[tuple[str, str] | None, Found]:
+    """Tenant and learner of a command, None where nobody can read them; and what it holds."""
     try:
-        kind = schemas.decode_command(kept.value or b"").type
+        kind, fields = schemas.decode_command(kept.value)
+    except schemas.InvalidRecord as error:
+        return (error.identity.tenant_id, error.identity.learner_id), _UNREADABLE
     except schemas.CodecError:
-        return What.WORDS, "a record that cannot be read"
-    return (What.WORDS if kind in _WORDY else What.IDS), kind
+        return None, _UNREADABLE
+    return (fields["tenant_id"], fields["learner_id"]), (What.WORDS if kind in _WORDY else What.IDS, kind)
 
 
 def _by_key(kept: Kept, whose: Searched) -> Found:
@@ -142,23 +161,33 @@ def _by_key(kept: Kept, whose: Searched) -> Found:
 
 
 def _in_dead_letter(kept: Kept, whose: Searched) -> Found:
-    """By its key, or by the ids as they stand in JSON or Avro: it is a record that nobody could make sense of."""
-    parts = (_text(kept.value), *(_text(value) for _, value in kept.headers))
-    named = _text(kept.key) == whose.key or any(all(one in part for one in whose.learner) for part in parts)
+    named = _text(kept.key) == whose.key or _has_ids(kept, whose)
     return (What.WORDS, "a dead letter") if named else _NOTHING
+
+
+def _has_ids(kept: Kept, whose: Searched) -> bool:
+    """Whether both ids stand in a part of it, as in JSON or Avro: it is a record that nobody could make sense of."""
+    parts = (kept.value, *(value for _, value in kept.headers))
+    return any(all(_stands_in(part, one) for one in whose.learner) for part in parts if part)
+
+
+def _stands_in(part: bytes, text: str) -> bool:
+    """Behind its length, or with no letter or digit around it: what begins with a colon may be no other's id."""
+    alone = rb"(?<![A-Za-z0-9])%b(?![A-Za-z0-9])" % re.escape(text.encode())
+    return bool(name(text).search(part) or re.search(alone, part))
 
 
 _EXAMINE: Mapping[Topic, Callable[[Kept, Searched], Found]] = {
     Topic.EVENTS: _in_event,
     Topic.COMMANDS: _in_command,
-    Topic.PRIVACY_COMMANDS: _by_key,
+    Topic.PRIVACY_COMMANDS: _in_command,
     Topic.REJECTIONS: _by_key,
     Topic.DEAD_LETTER: _in_dead_letter,
 }
 
 
 def _row_place(table: str, row: Mapping[str, Any]) -> str:
-    ids = [f"{name}={row[name]}" for name in ("generation", "thread_id", "message_id", "command_id") if row.get(name)]
+    ids = [f"{column}={row[column]}" for column in _IDS if row.get(column)]
     return " ".join((table, *ids))
 
 

@@ -29,7 +29,7 @@ def lost(*_: Any) -> str:
 
 
 GONE = Searched(LEARNER, lost)
-ENROLLED = GONE._replace(living=LearnerId(*LEARNER, 2), threads=frozenset({THREAD}), since=7)
+ENROLLED = GONE._replace(home=2, living=LearnerId(*LEARNER, 2), threads=frozenset({THREAD}), since=7)
 
 
 def event(value: bytes | None, key: str = f"tenant-1/learner-1/{THREAD}/{uid(2, 1)}", *sealed: str) -> Kept:
@@ -64,12 +64,11 @@ def test_sealed_words_are_words_where_a_key_opens_them() -> None:
 
 
 def test_what_holds_no_words_is_ids() -> None:
-    """A tombstone, a deletion, a refusal, a privacy command."""
+    """A tombstone, a deletion, a refusal."""
     deletion = said(message_deleted(CAUSE, MESSAGE, "teacher-1").fields, "CHAT_MESSAGE_DELETED")
     assert [found("chat.events", event(one)) for one in (None, deletion)] == [What.IDS] * 2
-    for topic in ("chat.rejections", "chat.privacy.commands"):
-        assert found(topic, event(b"{}", "tenant-1/learner-1")) is What.IDS
-        assert found(topic, event(b"{}", "tenant-1/learner-2")) is None
+    assert found("chat.rejections", event(b"{}", "tenant-1/learner-1")) is What.IDS
+    assert found("chat.rejections", event(b"{}", "tenant-1/learner-2")) is None
 
 
 def command(**changes: Any) -> Kept:
@@ -87,13 +86,42 @@ def test_commands_hold_words_by_their_type() -> None:
     assert found("chat.commands", event(b"\x99", "tenant-1/learner-1")) is What.WORDS
 
 
+TOPICS_OF_COMMANDS = pytest.mark.parametrize("topic", ["chat.commands", "chat.privacy.commands"])
+
+
+@TOPICS_OF_COMMANDS
+def test_a_command_is_its_learners_whatever_its_key(topic: str) -> None:
+    """By the ids in it, also where the rest breaks a rule, or cannot be read; not by another's."""
+    under_another = command()._replace(key=b"tenant-1/learner-2")
+    escaped = (under_another.value or b"").replace(b"learner-1", b"learner\\u002d1")
+    for value in (under_another.value, escaped, escaped.replace(b"hello", b""), b"\x99tenant-1 learner-1"):
+        assert found(topic, under_another._replace(value=value)) is What.WORDS
+    assert found(topic, command(learner_id="learner-2")._replace(key=None)) is None
+    assert found(topic, event(b"\x99tenant-1 learner-12", "?")) is None
+
+
+@TOPICS_OF_COMMANDS
+def test_a_privacy_command_holds_no_words(topic: str) -> None:
+    """It is ids, under whichever key."""
+    ids = {"command_id": uid(3, 1), "tenant_id": "tenant-1", "learner_id": "learner-1", "request_id": uid(4, 1)}
+    enrol = json.dumps({"type": "EnrolLearner", **ids}).encode()
+    assert [found(topic, event(enrol, key)) for key in ("tenant-1/learner-1", "?")] == [What.IDS] * 2
+
+
 @pytest.mark.parametrize(
-    "value", [b'{"learner_id": "learner-1", "tenant_id": "tenant-1"', b"\x00tenant-1\x02learner-1"]
+    "value",
+    [
+        b'{"learner_id": "learner-1", "tenant_id": "tenant-1"',
+        b"\x10tenant-1\x12learner-1Hello",
+        b"of tenant-1: learner-1.",
+    ],
 )
 def test_a_dead_letter_is_found_by_its_bytes(value: bytes) -> None:
     """Whatever its key."""
     assert found("chat.dead-letter", event(value, "anything")) is What.WORDS
     assert found("chat.dead-letter", event(b"tenant-1 alone", "anything")) is None
+    others = value.replace(b"\x12learner-1", b"\x14learner-1").replace(b"learner-1", b"learner-12")
+    assert found("chat.dead-letter", event(others, "anything")) is None
 
 
 def test_what_is_of_a_new_life_is_no_trace() -> None:
@@ -101,6 +129,8 @@ def test_what_is_of_a_new_life_is_no_trace() -> None:
     assert found("chat.events", event(said(POSTED)), ENROLLED) is None
     assert found("chat.commands", command()._replace(offset=8), ENROLLED) is None
     assert found("chat.commands", command()._replace(offset=7), ENROLLED) is What.WORDS
+    assert found("chat.commands", command()._replace(offset=8), ENROLLED._replace(home=3)) is What.WORDS
+    assert found("chat.commands", command()._replace(offset=8, key=b"?"), ENROLLED) is What.WORDS
     row = {"tenant_id": "tenant-1", "learner_id": "learner-1", "generation": 2}
     assert in_row("threads", row, ENROLLED) is None
     assert in_row("threads", row | {"generation": 1}, ENROLLED) is not None

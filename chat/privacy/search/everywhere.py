@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from chat.broker import Place
+from chat.broker import Found, Place, broker
 from chat.domain import model
 from chat.domain.model import Learner
-from chat.domain.partition import partition_of
+from chat.domain.partition import learner_key, partition_of
 from chat.domain.position import EPOCH_SHIFT
-from chat.errors import CellDamaged
+from chat.errors import CellDamaged, TopicMismatch
 from chat.partition_reader import read
 from chat.privacy.envelope import DataKey
 from chat.privacy.kek import KeyEncryption
@@ -27,6 +27,8 @@ from chat.storage.session import Connection
 from chat.topic_specs import Topic
 
 _OFFSETS = (1 << EPOCH_SHIFT) - 1
+_SENT = frozenset({Topic.COMMANDS, Topic.PRIVACY_COMMANDS, Topic.DEAD_LETTER})
+"""Topics whose records lie where their producers put them, and dead letters beside these."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Everywhere:
         """Every trace, with where was searched: `tables`, `topics`, or a path that was given.
 
         `spare_living`: whether what is of a life that goes on behind an ended one is no trace. Raises
-        `KeyStoreUnavailable` and `KeyStoreUnfit`: without a key store nobody knows what it opens.
+        `KeyStoreUnavailable` and `KeyStoreUnfit`, for without a key store nobody knows what it opens, `TopicMismatch`
+        where a topic is missing, and as the storage and the broker do.
         """
         held = (await self.keys.find([learner]))[learner]
         found = [(str(path), one) for path in self.paths async for one in self._surviving(path, learner, held)]
@@ -65,7 +68,7 @@ class Everywhere:
             if one.key.generation != living:
                 yield path, Trace(What.KEY, one.place, f"of generation {one.key.generation}: {one.key.epoch} opens it")
         keys = list(dict.fromkeys(one.key for _, one in found))
-        whose = Searched(learner, _opener(held, learner, keys))
+        whose = Searched(learner, _opener(held, learner, keys), self._home(learner))
         if living:
             whose = await self._with_living(whose, held)
         async for searched, trace in self._everywhere(Wanted(whose, texts, keys)):
@@ -74,9 +77,8 @@ class Everywhere:
     async def _everywhere(self, wanted: Wanted) -> AsyncIterator[tuple[str, Trace]]:
         async for trace in self._in_tables(wanted.whose):
             yield "tables", trace
-        for topic in Topic:
-            for trace in await asyncio.to_thread(self._in_topic, topic, wanted.whose):
-                yield "topics", trace
+        async for trace in self._in_topics(wanted.whose):
+            yield "topics", trace
         for path in self.paths:
             async for trace in DiskSearch(self.keyrings).traces(path, wanted):
                 yield str(path), trace
@@ -97,10 +99,28 @@ class Everywhere:
                     if trace := in_row(table, row, whose):
                         yield trace
 
-    def _in_topic(self, topic: Topic, whose: Searched) -> list[Trace]:
-        place = Place(topic, partition_of(whose.key.encode(), self.settings.topic_partitions))
+    async def _in_topics(self, whose: Searched) -> AsyncIterator[Trace]:
+        for place in await asyncio.to_thread(self._places, whose.home):
+            for trace in await asyncio.to_thread(self._in_partition, place, whose):
+                yield trace
+
+    def _home(self, learner: Learner) -> int:
+        return partition_of(learner_key(*learner).encode(), self.settings.topic_partitions)
+
+    def _places(self, home: int) -> list[Place]:
+        found = broker(self.settings).describe(Topic)
+        if missing := [one for one in Topic if one not in found]:
+            raise TopicMismatch(f"{missing[0]} is missing: run `chat topics apply`")
+        return [Place(topic.name, one) for topic in found.values() for one in _partitions(topic, home)]
+
+    def _in_partition(self, place: Place, whose: Searched) -> list[Trace]:
         records = (one for batch in read(self.settings, place) for one in batch)
         return [trace for one in records if (trace := in_record(place, one, whose))]
+
+
+def _partitions(topic: Found, home: int) -> Sequence[int]:
+    """Where a learner's records may lie: what the service itself says of one lies on its partition."""
+    return range(topic.partitions) if topic.name in _SENT else [home]
 
 
 def _is_later(held: Held) -> bool:
