@@ -171,7 +171,7 @@ def test_a_name_is_found_behind_its_length_or_alone() -> None:
     assert names(b"tenant-1 my-learner-1 learner-1a", by_tenant=False) == []
 
 
-KEY = SurvivingKey(new_key(), 1, 1, "an epoch")
+KEY = SurvivingKey(bytes(range(32)), 1, 1, "an epoch")
 CELL = DataKey(KEY.key, 1, LearnerId(*LEARNER, 1)).seal("the sealed words", "content", uid(1, 1), uid(2, 1))
 
 
