@@ -12,6 +12,7 @@ from tests.conftest import StartWorker
 from tests.records import token, uid
 
 SECONDS = 30.0
+POSTS = 500
 THREAD = {"tenant_id": "tenant-1", "learner_id": "learner-1", "thread_id": uid(1, 1)}
 
 
@@ -29,12 +30,13 @@ def test_a_worker_ends_while_a_server_is_away(
     goes_away: Callable[[Server], None],
 ) -> None:
     """In time, with commands in its hands; the next one does them."""
-    worker = start_worker(house).until_ready()
+    roomy = house.model_copy(update={"max_messages_per_thread": POSTS})
+    worker = start_worker(roomy).until_ready()
     away = own_servers.kafka if server == "kafka" else own_servers.cassandra[0]
     assert away is not None
-    with Producer(house, token=token(role="teacher")) as chat:
+    with Producer(roomy, token=token(role="teacher")) as chat:
         assert chat.send({"type": "CreateThread", **THREAD, "title": "a"}).outcome(60).outcome == "applied"
-        posts = [chat.send({"type": "PostMessage", **THREAD, "content": f"{number}"}) for number in range(500)]
+        posts = [chat.send({"type": "PostMessage", **THREAD, "content": f"{number}"}) for number in range(POSTS)]
         chat.flush(30)
         goes_away(away)
         assert worker.stop(SECONDS) == 0
