@@ -219,3 +219,11 @@ class Service:
         store = self.world.store
         tables = (store.messages, store.seqs, store.marks, store.threads, store.listed, store.commands)
         return [{key: row for key, row in table.items() if list(learner)[1] in str(key)} for table in tables]
+
+
+async def served() -> Service:
+    """One in which both learners have written."""
+    service = Service()
+    await service.write(ERASED, 100)
+    await service.write(CONTROL, 200)
+    return service

@@ -1,7 +1,6 @@
 """An erasure over memory: what it removes, what it leaves, and that no death of a worker changes what comes of it."""
 
 import asyncio
-import copy
 import json
 from dataclasses import replace
 from itertools import count
@@ -14,14 +13,13 @@ from chat.domain.position import position
 from chat.domain.privacy import State
 from chat.privacy.export.download import Download
 from chat.privacy.export.store import bundle_id
-from chat.privacy.receipt import verify, verify_chain
+from chat.privacy.receipt import verify
 from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
-from schemas.timestamps import from_text, to_text
 from streams import erasure
 from streams.erasure import STEPS, Enrolment, Erasure
 from tests.bundles import LocalWrap, lines, members
-from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service
+from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service, served
 from tests.privacy_desk import LEASE_SECONDS, Calls
 from tests.records import SUBJECTS, uid
 from tests.wait import until_async
@@ -33,16 +31,9 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learner_keys, "KEPT_SECONDS", 0.01)
 
 
-async def _served() -> Service:
-    service = Service()
-    await service.write(ERASED, 100)
-    await service.write(CONTROL, 200)
-    return service
-
-
 async def test_nothing_is_left_of_the_erased_and_all_of_the_other() -> None:
     """No row, no loud key, no owner of a thread id, which stays taken."""
-    service = await _served()
+    service = await served()
     before, loud = service.copy(CONTROL), service.loud(CONTROL)
     assert service.left()
     assert service.loud(ERASED)
@@ -55,111 +46,15 @@ async def test_nothing_is_left_of_the_erased_and_all_of_the_other() -> None:
 
 async def test_the_command_log_is_trimmed_up_to_the_fence() -> None:
     """Of the learner's own partition, and no further than where its owner has passed."""
-    service = await _served()
+    service = await served()
     await service.erase()
     fence = service.log.records[-1]  # written last of all
     assert service.trimmed == [(fence.partition, position(1, fence.offset))]
 
 
-@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
-async def test_the_clock_of_a_worker_is_in_no_receipt(monkeypatch: pytest.MonkeyPatch, ahead: float) -> None:
-    """It keeps no erasure waiting either. By Cassandra's clock, set back here, no step is before another one."""
-    service, right = await _served(), erasure.now
-    monkeypatch.setattr(erasure, "now", lambda: right() + round(1000 * ahead))
-    service.clock.each = -100.0
-    began = right()
-    await asyncio.wait_for(service.erase(), 60)
-    body = verify(service.desk.request(1).receipt, KEY.jwk)
-    steps = [from_text(body["steps"][step]) for step in STEPS[:-1]]
-    assert steps == sorted(steps)
-    assert steps[0] >= from_text(body["requested_at"])
-    assert began - 600_000 < steps[-1] < began + 600_000
-    assert service.left() == []
-
-
-async def test_the_receipt_says_what_was_done_and_when() -> None:
-    """Signed, chained to the one before it, without an id of the learner."""
-    service = await _served()
-    for number in (8, 9):
-        await service.export(number)
-    await service.erase()
-    await service.ask("EnrolLearner", 2)
-    await service.beside(service.desk.run())
-    await service.write(ERASED, 300)
-    await service.erase(3)
-    documents = [one.document for one in service.chain.links["tenant-1"]]
-    verify_chain(documents, KEY.jwk)
-    bodies = [verify(one, KEY.jwk) for one in documents]
-    assert [one["generation"] for one in bodies] == [1, 2]
-    assert [one["number"] for one in bodies] == [1, 2]
-    assert documents[0] == service.desk.request(1).receipt
-    assert [service.ledger.kept["tenant-1", number] for number in (1, 2)] == documents
-    assert bodies[0]["counts"] == {
-        "threads": 2, "messages": 1, "marks": 1, "commands": 7, "bundles": 2, "tombstones": 4
-    }  # fmt: skip
-    assert bodies[0]["subject"] == SUBJECTS.of(ERASED).hex()
-    assert list(bodies[0]["steps"]) == sorted(STEPS[:-1])
-    assert "learner-1" not in documents[0]
-
-
-@pytest.mark.parametrize("exported", [True, False])
-async def test_unreadable_is_what_no_bundle_holds_either(exported: bool) -> None:  # noqa: FBT001 - pytest gives it
-    """A bundle has a key of its own: where there was one, the receipt says when it went."""
-    service = await _served()
-    if exported:
-        await service.export(9)
-    service.clock.each = 1.0
-    await service.erase()
-    body = verify(service.desk.request(1).receipt, KEY.jwk)
-    destroyed = to_text(from_text(body["steps"]["destroy"]) + 10)
-    assert body["unreadable_since"] == (body["steps"]["exports"] if exported else destroyed)
-
-
-async def test_words_that_were_ever_plain_are_gone_with_the_bytes() -> None:
-    """Whatever the setting is by now: a key that is destroyed makes nothing unreadable that it never sealed."""
-    service = await _served()
-    service.sealed = False
-    await service.erase()
-    body = verify(service.desk.request(1).receipt, KEY.jwk)
-    assert body["unreadable_since"] == max(body["bytes_gone_by"].values()) > body["steps"]["destroy"]
-
-
-@pytest.mark.parametrize("calls", [0, 6, 10, 14, 18])
-async def test_an_erasure_that_is_done_again_after_a_restore_has_its_receipt(calls: int) -> None:
-    """As it was open at the backup, at whichever step, with what the ledger's replay gave it."""
-    service = await _served()
-    await service.ask("DeleteLearnerData", 1)
-    await service.beside(service.desk.look_once(Calls(calls)))
-    requests = service.desk.kept
-    tables = {name: table for name, table in vars(requests).items() if isinstance(table, dict | set)}
-    at_backup, request = copy.deepcopy(tables), service.desk.request(1)
-    service.desk.clock.now += LEASE_SECONDS + 1
-    await service.beside(service.desk.run())
-    receipt = service.desk.request(1).receipt
-    vars(requests).update(at_backup)
-    notes = json.dumps(json.loads(request.notes or "{}") | {"draft": receipt})
-    requests.kept[request.key] = request._replace(notes=notes)
-    await service.beside(service.desk.run())
-    assert (service.desk.request(1).state, service.desk.request(1).receipt) == (State.COMPLETED, receipt)
-    assert [one.document for one in service.chain.links["tenant-1"]] == [receipt]
-
-
-async def test_an_erasure_waits_for_its_ledger() -> None:
-    """It has no end while its receipt is nowhere but in Cassandra; then it ends with the same receipt."""
-    service = await _served()
-    service.ledger.full = True
-    await service.ask("DeleteLearnerData", 1)
-    await service.beside(service.desk.look_once(Calls()))
-    assert service.desk.request(1).state is State.WAITING
-    service.ledger.full = False
-    service.desk.clock.now += LEASE_SECONDS + 1
-    await service.beside(service.desk.run())
-    assert service.desk.request(1).receipt == service.ledger.kept["tenant-1", 1]
-
-
 async def test_what_an_owner_says_and_writes_late_is_swept() -> None:
     """Words behind the tombstones, and rows of a thread that no list knows: the second sweep finds both."""
-    service = await _served()
+    service = await served()
     stray = ThreadKey(LIFE, uid(1, 999))
     rows = service.desk.jobs[0].rows  # type: ignore[attr-defined]
     purge = rows.purge_learner
@@ -185,7 +80,7 @@ def _partition(service: Service) -> int:
 
 async def test_late_and_replayed_commands_are_refused() -> None:
     """Behind the erasure, and the whole log read again from its beginning by a fresh owner."""
-    service = await _served()
+    service = await served()
     await service.erase()
     service.log.send("CreateThread", command_id=uid(3, 500), thread_id=uid(1, 500), title="late")
     await service.pump()
@@ -197,7 +92,7 @@ async def test_late_and_replayed_commands_are_refused() -> None:
 
 async def test_an_enrolment_begins_a_life_that_knows_nothing() -> None:
     """Thread ids stay taken, message and command ids are free; the erased stays erased when all is read again."""
-    service = await _served()
+    service = await served()
     await service.erase()
     await service.ask("EnrolLearner", 2)
     await service.beside(service.desk.run())
@@ -213,7 +108,7 @@ async def test_an_enrolment_begins_a_life_that_knows_nothing() -> None:
 
 async def test_a_second_enrolment_fails() -> None:
     """Both were accepted while the learner was erased; the second finds it alive, and its command is refused."""
-    service = await _served()
+    service = await served()
     await service.erase()
     await service.ask("EnrolLearner", 2)
     await service.ask("EnrolLearner", 3)
@@ -229,7 +124,7 @@ async def test_a_second_enrolment_fails() -> None:
 
 async def test_a_second_erasure_fails_and_does_nothing() -> None:
     """Both were accepted before the first was run: there is one receipt."""
-    service = await _served()
+    service = await served()
     await service.ask("DeleteLearnerData", 1)
     await service.ask("DeleteLearnerData", 2)
     await service.beside(service.desk.run())
@@ -240,7 +135,7 @@ async def test_a_second_erasure_fails_and_does_nothing() -> None:
 
 async def test_the_bundles_of_the_erased_go_and_of_the_other_stay() -> None:
     """Whatever they were asked for, and those that were begun; the other's opens as before."""
-    service = await _served()
+    service = await served()
     for number, learner in ((2, ERASED), (3, CONTROL), (4, ERASED)):
         await service.export(number, learner)
     half = bundle_id("tenant-1", uid(4, 4))
@@ -256,7 +151,7 @@ async def test_the_bundles_of_the_erased_go_and_of_the_other_stay() -> None:
 
 async def test_an_export_under_way_ends_with_its_life() -> None:
     """It goes on behind the erasure, in the worker that had it or in another: failed, said, and nothing is kept."""
-    service = await _served()
+    service = await served()
     await service.ask("ExportLearnerData", 2)
     put, erased = service.bundles.put, asyncio.Event()
 
@@ -280,7 +175,7 @@ async def test_an_export_under_way_ends_with_its_life() -> None:
 
 async def test_a_held_learner_is_left_alone() -> None:
     """The request ends `held`, with its event and its line of the audit; released, another one is done."""
-    service = await _served()
+    service = await served()
     before = service.copy(ERASED)
     await service.holds.hold(SUBJECTS.of(ERASED), "court_order", 1)
     await service.erase()
@@ -294,7 +189,7 @@ async def test_a_held_learner_is_left_alone() -> None:
 
 async def test_a_hold_between_check_and_destroy_is_in_time() -> None:
     """A worker dies behind the check, the hold comes: nothing is destroyed."""
-    service = await _served()
+    service = await served()
     before = service.copy(ERASED)
     await _die_behind(service, "check")
     await service.holds.hold(SUBJECTS.of(ERASED), "court_order", 1)
@@ -305,7 +200,7 @@ async def test_a_hold_between_check_and_destroy_is_in_time() -> None:
 
 async def test_a_hold_behind_destroy_is_too_late() -> None:
     """Also where the destroyed key was not saved as a step: an erasure is never left half done."""
-    service = await _served()
+    service = await served()
     await _die_behind(service, "check")
     await service.world.lives.end(SUBJECTS.of(ERASED), 1)
     await service.holds.hold(SUBJECTS.of(ERASED), "court_order", 1)
@@ -315,7 +210,7 @@ async def test_a_hold_behind_destroy_is_too_late() -> None:
 
 async def test_once_it_is_decided_a_hold_is_told_that_it_is_too_late() -> None:
     """And not said to be kept, while the key is about to be destroyed."""
-    service, told = await _served(), list[bool]()
+    service, told = await served(), list[bool]()
     end = service.world.lives.end
 
     async def hold_and_end(subject: bytes, generation: int) -> None:
@@ -341,7 +236,7 @@ async def _die_behind(service: Service, step: str) -> None:
 
 async def test_without_an_owner_it_waits() -> None:
     """Nothing is removed before the fence was passed."""
-    service = await _served()
+    service = await served()
     _make_impatient(service)
     before = service.copy(ERASED)
     await service.ask("DeleteLearnerData", 1)
@@ -354,7 +249,7 @@ async def test_without_an_owner_it_waits() -> None:
 @pytest.mark.parametrize("record_type", ["DeleteLearnerData", "EnrolLearner"])
 async def test_a_lost_fence_is_sent_again(record_type: str) -> None:
     """By who has waited for its owner in vain: the request does not wait for ever."""
-    service = await _served()
+    service = await served()
     if record_type == "EnrolLearner":
         await service.erase()
     _make_impatient(service)
@@ -377,7 +272,7 @@ def _make_impatient(service: Service) -> None:
 
 async def test_events_that_were_made_anew_are_swept_from_their_beginning() -> None:
     """Where the topic has lost the place of the check, whatever it holds may be a woken owner's."""
-    service = await _served()
+    service = await served()
     rows, topics = service.desk.jobs[0].rows, service.world.publisher.topics  # type: ignore[attr-defined]
     purge = rows.purge_learner
 
@@ -395,7 +290,7 @@ async def test_events_that_were_made_anew_are_swept_from_their_beginning() -> No
 
 def _deaths() -> list[tuple[int, bool]]:
     async def whole() -> int:
-        service, calls = await _served(), Calls()
+        service, calls = await served(), Calls()
         await service.ask("DeleteLearnerData", 1)
         await service.beside(service.desk.look_once(calls))
         assert calls.names.count("do") == len(STEPS)
@@ -408,7 +303,7 @@ def _deaths() -> list[tuple[int, bool]]:
 @pytest.mark.parametrize(("at", "before"), _deaths())
 async def test_a_death_anywhere_changes_nothing(at: int, before: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Around every step, save and word: one end, one receipt, of the same counts, and nothing left."""
-    service = await _served()
+    service = await served()
     await service.ask("DeleteLearnerData", 1)
     await service.beside(service.desk.look_once(Calls(at, before)))
     service.desk.clock.now += LEASE_SECONDS + 1
