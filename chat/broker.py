@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from chat.errors import BrokerRefused, BrokerUnavailable, NotSent
+from chat.errors import BrokerRefused, BrokerUnavailable, NotSent, TopicMismatch
 from chat.kafka import librdkafka
 from chat.settings import Settings
 
@@ -219,6 +219,16 @@ class Broker:
 def broker(settings: Settings) -> Broker:
     """The process's one client for these settings."""
     return _broker(tuple(librdkafka(settings).items()))
+
+
+def describe_all(there: Broker, names: Iterable[str]) -> dict[str, Found]:
+    """The topics by name, in the names' order. Raises `TopicMismatch` where one of them is missing."""
+    wanted = list(names)
+    found = there.describe(wanted)
+    for name in wanted:
+        if name not in found:
+            raise TopicMismatch(f"{name} is missing: run `chat topics apply`")
+    return {name: found[name] for name in wanted}
 
 
 @functools.lru_cache(maxsize=1)

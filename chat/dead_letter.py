@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from chat.broker import Place, broker
-from chat.errors import TopicMismatch
+from chat.broker import Place, broker, describe_all
 from chat.partition_reader import Kept, read
 from chat.privacy.sealed_letter import HEADER, Content, Headers
 from chat.settings import Settings
@@ -44,9 +43,7 @@ def letters(settings: Settings) -> Iterator[Letter]:
 
     Blocks; raises `TopicMismatch`, `BrokerUnavailable` or `BrokerRefused`.
     """
-    found = broker(settings).describe([Topic.DEAD_LETTER]).get(Topic.DEAD_LETTER)
-    if found is None:
-        raise TopicMismatch(f"{Topic.DEAD_LETTER} is missing: run `chat topics apply`")
+    found = describe_all(broker(settings), [Topic.DEAD_LETTER])[Topic.DEAD_LETTER]
     for partition in range(found.partitions):
         for batch in read(settings, Place(Topic.DEAD_LETTER, partition)):
             yield from (letter for kept in batch if (letter := _letter(partition, kept)) is not None)

@@ -12,13 +12,13 @@ import typer
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
 import schemas
-from chat.broker import Found, Place, broker, typed
+from chat.broker import Found, Place, broker, describe_all, typed
 from chat.cli.output import PLAIN, AsJsonLines, json_line
 from chat.cli.start import start
 from chat.dead_letter import SAID
 from chat.domain.events import FLAGGED
 from chat.domain.partition import learner_key, partition_of
-from chat.errors import TopicMismatch, Transient
+from chat.errors import Transient
 from chat.heartbeat import is_heartbeat
 from chat.kafka import headers_of, librdkafka
 from chat.privacy.sealed_letter import HEADER
@@ -92,10 +92,7 @@ def _messages(
 
 
 def _places(settings: Settings, topics: list[Topic], key: bytes | None) -> list[Place]:
-    found = broker(settings).describe(topics)
-    for name in topics:
-        if name not in found:
-            raise TopicMismatch(f"{name} is missing: run `chat topics apply`")
+    found = describe_all(broker(settings), topics)
     return [Place(topic.name, one) for topic in found.values() for one in _partitions(topic, key)]
 
 

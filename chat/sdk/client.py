@@ -11,8 +11,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from chat.broker import Place, broker, typed
-from chat.errors import BadInput, BrokerUnavailable, ChatError, TopicMismatch, Transient
+from chat.broker import Place, broker, describe_all, typed
+from chat.errors import BadInput, BrokerUnavailable, ChatError, Transient
 from chat.kafka import headers_of, librdkafka
 from chat.sdk.ledger import Ledger, Pending
 from chat.sdk.outcome import READERS, Heard, Position, verdict
@@ -82,10 +82,7 @@ class Client:
 
     def _partition_count(self, topic: str) -> int:
         if topic not in self._partitions:
-            found = broker(self._settings).describe([topic])
-            if topic not in found:
-                raise TopicMismatch(f"{topic} is missing: run `chat topics apply`")
-            self._partitions[topic] = found[topic].partitions
+            self._partitions[topic] = describe_all(broker(self._settings), [topic])[topic].partitions
         return self._partitions[topic]
 
     def _watch(self, partition: int) -> None:

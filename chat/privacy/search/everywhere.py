@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from chat.broker import Found, Place, broker
+from chat.broker import Found, Place, broker, describe_all
 from chat.domain import model
 from chat.domain.model import Learner
 from chat.domain.partition import learner_key, partition_of
 from chat.domain.position import EPOCH_SHIFT
-from chat.errors import CellDamaged, TopicMismatch
+from chat.errors import CellDamaged
 from chat.partition_reader import read
 from chat.privacy.envelope import DataKey
 from chat.privacy.kek import KeyEncryption
@@ -108,9 +108,7 @@ class Everywhere:
         return partition_of(learner_key(*learner).encode(), self.settings.topic_partitions)
 
     def _places(self, home: int) -> list[Place]:
-        found = broker(self.settings).describe(Topic)
-        if missing := [one for one in Topic if one not in found]:
-            raise TopicMismatch(f"{missing[0]} is missing: run `chat topics apply`")
+        found = describe_all(broker(self.settings), Topic)
         return [Place(topic.name, one) for topic in found.values() for one in _partitions(topic, home)]
 
     def _in_partition(self, place: Place, whose: Searched) -> list[Trace]:
