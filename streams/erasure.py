@@ -32,13 +32,13 @@ from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life, ThreadKey
 from chat.domain.partition import learner_key
 from chat.domain.privacy import Kind, Request
 from chat.errors import BrokerUnavailable, JobFailed
+from chat.privacy.erasure_notes import Notes
 from chat.privacy.job import Save
 from chat.storage import learner_keys
 from chat.storage.erasure_store import Holds, LifeRows, LifeStore
 from chat.storage.lives import KeptLife
 from chat.topic_specs import Topic
 from streams.emit import Emitter
-from streams.erasure_notes import Notes
 from streams.internal import ServiceSeal
 from streams.publish import Outgoing
 from streams.receipts import Receipts

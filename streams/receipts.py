@@ -11,13 +11,13 @@ from typing import Any
 
 from chat.domain.privacy import Request
 from chat.privacy.bounds import Bounds
+from chat.privacy.erasure_notes import Notes
 from chat.privacy.job import Save
 from chat.privacy.ledger import Ledger
 from chat.privacy.receipt import FIRST, ReceiptKey, digest
 from chat.storage import learner_keys
 from chat.storage.erasure_store import Link, ReceiptChain
 from schemas.timestamps import to_text
-from streams.erasure_notes import Notes
 
 STAYS = (
     "in Kafka, ids in the keys of tombstones, for 7 days after compaction",

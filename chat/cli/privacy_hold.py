@@ -53,14 +53,14 @@ async def _hold(settings: Settings, tenant: str, learner: str, reason: str) -> b
         await migrate.check(connection)
         requests, holds = await CassandraRequests.open(connection), await CassandraHolds.open(connection)
         subject = await requests.subject(tenant, learner)
-        before = await holds.hold_on(subject)
+        code = reason or await holds.hold_on(subject) or "none"
         if reason:
             life = await (await Lives.open(connection)).life_of(subject)
             if not life.alive or not await holds.hold(subject, reason, life.generation):
                 return False
         else:
             await holds.release(subject)
-        await requests.note(_entry(subject, "hold" if reason else "release", reason or before or "none"))
+        await requests.note(_entry(subject, "hold" if reason else "release", code))
         return True
     finally:
         await connection.close()

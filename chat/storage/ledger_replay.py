@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 from chat.domain.model import LearnerId, ThreadKey
 from chat.domain.privacy import RequestKey
 from chat.errors import ReceiptForged
+from chat.privacy.erasure_notes import Notes
 from chat.privacy.receipt import SECRET as RECEIPT_SECRET
 from chat.privacy.receipt import ReceiptKey, verify, verify_chain
 from chat.privacy.subject import SECRET, Subjects
@@ -108,8 +109,8 @@ class LedgerReplay:
             return
         request = await self.requests.lease(key, HOLDER, LEASE_SECONDS)
         if request is not None:
-            notes = json.dumps(json.loads(request.notes or "{}") | {"draft": document}, separators=(",", ":"))
-            await self.requests.save(request._replace(notes=notes), HOLDER)
+            notes = Notes.read(request.notes)._replace(draft=document)
+            await self.requests.save(request._replace(notes=notes.text()), HOLDER)
 
     async def _purge(self, ended: set[LifeKey]) -> int:
         """Removes the rows of ended lives, the list of a life's threads last; how many lives had some."""

@@ -16,6 +16,7 @@ from api.cursor import Cursors
 from chat.domain.model import LearnerId
 from chat.privacy.durable import write_new
 from chat.privacy.envelope import DataKey
+from chat.privacy.erasure_notes import Notes
 from chat.privacy.export.chunk import BundleSeal, Head
 from chat.privacy.export.member import Member
 from chat.privacy.key_folder import KeyFolder
@@ -23,7 +24,6 @@ from chat.privacy.receipt import FIRST, ReceiptKey, digest
 from chat.privacy.sealed_command import CommandKey
 from chat.privacy.sealed_letter import Content, LetterKey
 from chat.storage.memory import MemoryStore
-from streams.erasure_notes import Notes
 from tests.records import SEAL, Log, teacher, uid
 from tests.way import World
 

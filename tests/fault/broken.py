@@ -13,6 +13,7 @@ from chat.domain.commands import PostMessage
 from chat.domain.position import position
 from chat.domain.privacy import Request
 from chat.domain.verdict import Verdict
+from chat.privacy.erasure_notes import Notes
 from chat.privacy.job import Jobs, registry
 from chat.settings import Settings, load
 from chat.storage import learner_keys, rows, wire
@@ -26,7 +27,6 @@ from streams.bootstrap import MakeJobs, Servers, privacy_jobs
 from streams.chunk import Chunk
 from streams.emit import Emitter
 from streams.erasure import Erasure
-from streams.erasure_notes import Notes
 from streams.facts import Facts
 from streams.lane import Acknowledge, CommandWay, Lane, WayOfTopic
 from streams.lanes import Lanes

@@ -69,7 +69,7 @@ class Pulse:
 def longest_gap(beats: Iterable[float], began: float, ended: float) -> float:
     """Between two beats, or the last one and `ended`, of those gaps that are not over before `began`."""
     moments = [*(one for one in beats if one < ended), ended]
-    return max(after - before for before, after in pairwise([moments[0], *moments]) if after > began)
+    return max(after - before for before, after in pairwise(moments) if after > began)
 
 
 def _from(outcome: Said) -> int:

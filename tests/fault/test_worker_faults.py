@@ -34,6 +34,8 @@ def test_every_record_of_a_calm_run_has_its_outcome(oracle: OracleRun, start_wor
     assert second_lives(oracle.model), "somebody was erased and enrolled, and has a thread again"
     assert {one.kind for one in expected} == {"applied", "refused", "dead_letter"}
     assert "learner_erased" in {one.code for one in expected}
+    assert oracle.events.looked > 0
+    assert len(oracle.commits.samples) > 1
     assert worker.stop() == 0
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from unittest.mock import patch
@@ -16,19 +17,18 @@ from chat.privacy.export.store import bundle_id
 from chat.privacy.receipt import verify
 from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
-from streams import erasure
 from streams.erasure import STEPS, Enrolment, Erasure
 from tests.bundles import LocalWrap, lines, members
-from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service, served
+from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service, no_pauses, served
 from tests.privacy_desk import LEASE_SECONDS, Calls
 from tests.records import SUBJECTS, uid
 from tests.wait import until_async
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasure, "PAUSE", 0.001)
-    monkeypatch.setattr(learner_keys, "KEPT_SECONDS", 0.01)
+def _hasty() -> Iterator[None]:
+    with no_pauses():
+        yield
 
 
 async def test_nothing_is_left_of_the_erased_and_all_of_the_other() -> None:

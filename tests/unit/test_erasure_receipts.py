@@ -2,12 +2,12 @@
 
 import asyncio
 import copy
-import json
 from collections.abc import Iterator
 
 import pytest
 
 from chat.domain.privacy import State
+from chat.privacy.erasure_notes import Notes
 from chat.privacy.receipt import verify, verify_chain
 from schemas.timestamps import from_text
 from streams import erasure
@@ -98,8 +98,8 @@ async def test_an_erasure_that_is_done_again_after_a_restore_has_its_receipt(cal
     await service.beside(service.desk.run())
     receipt = service.desk.request(1).receipt
     vars(requests).update(at_backup)
-    notes = json.dumps(json.loads(request.notes or "{}") | {"draft": receipt})
-    requests.kept[request.key] = request._replace(notes=notes)
+    notes = Notes.read(request.notes)._replace(draft=receipt)
+    requests.kept[request.key] = request._replace(notes=notes.text())
     await service.beside(service.desk.run())
     assert (service.desk.request(1).state, service.desk.request(1).receipt) == (State.COMPLETED, receipt)
     assert [one.document for one in service.chain.links["tenant-1"]] == [receipt]

@@ -12,6 +12,7 @@ from api.cursor import Cursors
 from chat.domain.model import Details, LearnerId, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
 from chat.privacy.envelope import DataKey
+from chat.privacy.erasure_notes import Notes
 from chat.privacy.export.chunk import BundleSeal
 from chat.privacy.key_folder import KeyFolder
 from chat.privacy.receipt import ReceiptKey, verify_chain
@@ -19,7 +20,6 @@ from chat.privacy.sealed_command import CommandOpener
 from chat.privacy.sealed_letter import Content, LetterKey
 from chat.storage.memory import MemoryStore
 from chat.storage.migrate import migrations
-from streams.erasure_notes import Notes
 from tests.before.record import EPOCH, KEY, LIFE, keys_in
 from tests.records import Sent, uid
 from tests.way import World
