@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from chat.domain.commands import PostMessage
 from chat.domain.position import position
-from chat.domain.privacy import Request
+from chat.domain.privacy import Request, RequestKey
 from chat.domain.verdict import Verdict
 from chat.privacy.erasure_notes import Notes
-from chat.privacy.job import Jobs, registry
+from chat.privacy.job import Jobs, Save, registry
 from chat.settings import Settings, load
 from chat.storage import learner_keys, rows, wire
 from chat.storage.cassandra_store import CassandraStore
@@ -42,8 +42,14 @@ from tests.mortal import hasty_runner
 T = TypeVar("T")
 PROGRAM = "tests.fault.broken"
 SLOW_SECONDS = 3.0
-KEPT_SECONDS = 12.0
+KEPT_SECONDS = 20.0
 """How long a learner's key stays in memory: longer than slow speech takes, for a worker without it could not write."""
+
+HASTY: set[RequestKey] = set()
+"""The hasty erasures between their fences and the ends of their sweeps, however long the machine makes that."""
+
+IDLE = asyncio.Event()
+IDLE.set()
 
 
 class EarlyAcknowledgement(Lanes):
@@ -90,10 +96,11 @@ class LateEdits(CommandWay):
 
 
 class SlowSpeech(CommandWay):
-    """Speaks a while after it has judged: right, and slow."""
+    """Speaks a while after it has judged, and not while a hasty erasure is at work: right, and slow."""
 
     async def _finish(self, work: Work) -> None:
         await asyncio.sleep(SLOW_SECONDS)
+        await IDLE.wait()
         await CommandWay._finish(self, work)
 
 
@@ -134,6 +141,17 @@ def _without_time(row: rows.Row) -> rows.Row:
 
 class HastyErasure(Erasure):
     """Removes a life's words before the owner of its partition has come to the fence."""
+
+    async def do(self, request: Request, step: str, save: Save) -> str:
+        if step == "fence":
+            HASTY.add(request.key)
+            IDLE.clear()
+        done = await Erasure.do(self, request, step, save)
+        if step == "sweep":
+            HASTY.discard(request.key)
+            if not HASTY:
+                IDLE.set()
+        return done
 
     async def _drain(self, _request: Request, notes: Notes) -> Notes:
         return notes._replace(fence=position(1, 0))

@@ -228,10 +228,17 @@ def _said(world: World) -> list[tuple[str, bool]]:
     ]
 
 
-def test_it_is_quick() -> None:
-    """A list of 5,000 words costs a message of 16 KiB less than 50 ms of CPU, whatever it holds."""
-    words = WordList(Words(mask=tuple(f"word{number}" for number in range(5_000))))
-    assert min(_cpu_seconds(words, "ä word word4999x " * 910) for _ in range(5)) < 0.05
+def test_it_costs_what_the_message_is_long() -> None:
+    """A thousand times as many words cost less than ten times as much, an eighth of a message far more than a 64th."""
+    many, few = (WordList(Words(mask=tuple(f"word{5_000 - number}" for number in range(size)))) for size in (5_000, 5))
+    content = "ä word word4999x " * 910
+    cost = _least(many, content)
+    assert cost < 10 * _least(few, content)
+    assert cost < 24 * _least(many, content[: len(content) // 8])
+
+
+def _least(words: WordList, content: str) -> float:
+    return min(_cpu_seconds(words, content) for _ in range(5))
 
 
 def _cpu_seconds(words: WordList, content: str) -> float:
