@@ -48,7 +48,7 @@ PAGE = 500
 
 PAUSE = 0.1
 PATIENCE = 30.0
-"""Seconds between two looks for the fence, and those after which the request is said to wait for it."""
+"""Seconds between two looks for the fence or what is left, and those after which a request is said to wait for it."""
 
 STEPS = ("check", "destroy", "fence", "drain", "trim", "count", "purge", "sweep", "exports", "expire", "receipt")
 
@@ -223,6 +223,7 @@ class Erasure:
             await self._remove(request, learner)
             if await self._left(learner, strays) == 0:
                 break
+            await asyncio.sleep(PAUSE)
         await self.rows.forget_threads(learner)
         return notes
 

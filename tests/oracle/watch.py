@@ -1,6 +1,7 @@
 """Looks on while workers run: what is wrong for a moment only would be gone at the end."""
 
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from confluent_kafka import KafkaException
 
 from tests.oracle.effects import Effects
 from tests.oracle.findings import Finding
-from tests.oracle.topics import EVENTS, Group, NoAnswer, Place, Reader
+from tests.oracle.topics import EVENTS, Group, NoAnswer, Place, Reader, Said
 
 AWAY = (KafkaException, NoAnswer, DriverException, NoHostAvailable)
 NEWEST = 4
@@ -71,7 +72,10 @@ class CommitWatch(_Watch):
 
 
 class EventWatch(_Watch):
-    """Looks for the effect of an event as soon as it can be read. Findings are by learner: the erased have no rows."""
+    """Looks for the effect of an event as soon as it can be read, and again where Cassandra does not answer.
+
+    Findings are by learner: the erased have no rows.
+    """
 
     def __init__(self, reader: Reader, session: Session) -> None:
         super().__init__(0.01)
@@ -79,14 +83,20 @@ class EventWatch(_Watch):
         self._effects = Effects(session)
         self.looked = 0
         self.findings: list[tuple[tuple[str, str], Finding]] = []
+        self._due: deque[Said] = deque()
 
     def _look(self) -> None:
         came = [one for one in self._reader.poll(0.2) if one.topic == EVENTS and not one.is_tombstone]
         events = [one for one in came if b"/privacy/" not in (one.key or b"")]
-        for one in events[-NEWEST:]:
-            missing = self._effects.missing(one.record)
-            self.looked += 1
-            if missing:
-                fields, told = one.record.fields, f"{one.name} can be read, and not yet its {missing}"
-                whose = fields["tenant_id"], fields["learner_id"]
-                self.findings.append((whose, Finding("event_before_row", told)))
+        self._due += events[-NEWEST:]
+        while self._due:
+            self._look_for(self._due[0])
+            self._due.popleft()
+
+    def _look_for(self, one: Said) -> None:
+        missing = self._effects.missing(one.record)
+        self.looked += 1
+        if missing:
+            fields, told = one.record.fields, f"{one.name} can be read, and not yet its {missing}"
+            whose = fields["tenant_id"], fields["learner_id"]
+            self.findings.append((whose, Finding("event_before_row", told)))

@@ -1,11 +1,15 @@
 """The oracle looks on as long as a run lasts, though Kafka is away for minutes; a look that ended is not overlooked."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from cassandra.cluster import NoHostAvailable
 
-from tests.oracle.topics import NoAnswer
-from tests.oracle.watch import CommitWatch
+from tests.oracle.findings import Finding
+from tests.oracle.topics import EVENTS, NoAnswer
+from tests.oracle.watch import CommitWatch, EventWatch
 from tests.wait import until
 
 
@@ -42,3 +46,18 @@ def test_a_watch_that_ended_is_a_failure() -> None:
     commits = watch(ValueError("of another kind"))
     with pytest.raises(AssertionError, match="ended in the middle"), commits:
         until(lambda: not commits._thread.is_alive())
+
+
+def test_a_look_that_cassandra_does_not_answer_is_taken_again() -> None:
+    """And the events that came with it are looked at after it."""
+    record = SimpleNamespace(fields={"tenant_id": "t", "learner_id": "l"})
+    came = [SimpleNamespace(topic=EVENTS, is_tombstone=False, key=b"k", name=name, record=record) for name in "ab"]
+    watched = EventWatch(Mock(poll=Mock(side_effect=[came, [], []])), Mock())
+    watched._effects = Mock(missing=Mock(side_effect=[NoHostAvailable("away", {}), "row", ""]))
+    with pytest.raises(NoHostAvailable):
+        watched._look()
+    watched._look()
+    assert (watched.looked, watched.findings) == (
+        2,
+        [(("t", "l"), Finding("event_before_row", "a can be read, and not yet its row"))],
+    )
