@@ -295,12 +295,14 @@ class ChunkConsumer(Consumer):
             await self.commit()
 
     async def quiesce(self) -> None:
-        """Waits up to `QUIESCE` seconds until nothing is under way."""
+        """Waits up to `QUIESCE` seconds until nothing is under way. What still is, it says: it will be done again."""
         if self.outstanding.partitions():
             self._idle.clear()
             waiter = asyncio.ensure_future(self._idle.wait())
-            await asyncio.wait({waiter}, timeout=QUIESCE)
+            done, _ = await asyncio.wait({waiter}, timeout=QUIESCE)
             waiter.cancel()
+            if not done:
+                _log.warning("left_under_way", partitions=_named(self.outstanding.partitions()))
 
     async def perform_seek(self) -> None:
         """Faust's call after a rebalance. Where to begin is found out by the loop that reads, which may wait long."""

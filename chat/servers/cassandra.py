@@ -30,7 +30,7 @@ class CassandraServer(Server):
         # JSON is YAML.
         settings.write_text(json.dumps(yaml_of(self.ring, self.number, self.data), indent=2), encoding="utf-8")
         options = java_options(settings, self.data, self.scratch(), heap_mb=self.ring.heap_mb, c2=self.ring.c2)
-        return self.program.command([*self._agent(), self._last_words(), *options], MAIN)
+        return self.program.command([*self._agent(), self._last_words(), *options, *self.ring.java_options], MAIN)
 
     def answers(self) -> bool:
         return serves(self.host, self.port, PROBE, replicas=1)

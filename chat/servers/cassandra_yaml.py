@@ -4,6 +4,7 @@ What is not said here has Cassandra's own default, so the embedded one is as str
 other ones, as on the size of a mutation, it is stricter.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -61,6 +62,7 @@ class Ring:
     heap_mb: int = 256
     c2: bool = False
     commitlog_sync: CommitlogSync = "periodic"
+    java_options: Sequence[str] = ()
 
     @property
     def hosts(self) -> tuple[str, ...]:

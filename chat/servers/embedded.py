@@ -1,6 +1,6 @@
 """Both embedded servers, started and stopped as one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,8 @@ class EmbeddedConfig:
     kafka_heap_mb: int = 512
     cassandra_heap_mb: int = 256
     kafka_overrides: Mapping[str, str] = field(default_factory=dict)
+    cassandra_options: Sequence[str] = ()
+    """Java options besides its own."""
     c2: bool = False
     commitlog_sync: CommitlogSync = "periodic"
 
@@ -125,6 +127,7 @@ class EmbeddedServers:
             heap_mb=self.config.cassandra_heap_mb,
             c2=self.config.c2,
             commitlog_sync=self.config.commitlog_sync,
+            java_options=self.config.cassandra_options,
         )
 
     def _start_all(self) -> None:

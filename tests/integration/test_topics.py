@@ -214,7 +214,7 @@ async def test_times_that_producers_chose_are_not_taken_for_the_brokers(house: S
 async def test_a_packed_command_is_measured_unpacked(house: Settings, topic: Topic, codec: str) -> None:
     """A few kilobytes that are megabytes when they are read are refused; under older settings only until `apply`."""
     broker(house).alter(topic, {"compression.type": "producer"})
-    assert sent(house, topic, bytes(3 << 20), codec) is None
+    until(lambda: sent(house, topic, bytes(3 << 20), codec) is None, what="the older settings")
     changes = [str(change) for change in await topics.apply(house)]
     assert changes == [f"{topic}: compression.type producer -> uncompressed"]
     until(lambda: sent(house, topic, bytes(3 << 20), codec) == "MSG_SIZE_TOO_LARGE", what="the refusal")

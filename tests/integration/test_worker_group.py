@@ -23,7 +23,9 @@ def oracle(fresh: Settings, seed: int) -> Iterator[OracleRun]:
 
 
 def test_two_workers_share_the_partitions_and_hand_them_over(oracle: OracleRun, start_worker: StartWorker) -> None:
-    """One joins and takes half, the other leaves and the one takes all; nothing is lost or done twice on the way."""
+    """One joins and takes half, the other leaves and the one takes all; nothing is lost on the way, nor done twice, but
+    for what a machine that is too busy did not finish in time.
+    """
     first = start_worker(oracle.settings)
     _until_owned(oracle, first)
     with oracle.stream(rate=200) as stream:
@@ -35,7 +37,7 @@ def test_two_workers_share_the_partitions_and_hand_them_over(oracle: OracleRun, 
         _until_owned(oracle, second)
         stream.until(len(oracle.source.log) + 200)
     oracle.settle()
-    oracle.verify(once=True)
+    oracle.verify(once=not (first.said("left_under_way") or second.said("left_under_way")))
     assert second.stop() == 0
 
 

@@ -1,13 +1,16 @@
 """What becomes of records that were fetched before a rebalance."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from faust.types import TP
+from structlog.testing import capture_logs
 
 from chat.errors import TopicMadeAnew
 from streams.acknowledge import Outstanding
+from streams.chunk import Chunk
 from streams.consumer import ChunkConsumer
 from streams.waiting import Waiting
 
@@ -94,3 +97,16 @@ async def test_reading_begins_anew_with_an_assignment(monkeypatch: pytest.Monkey
     consumer.app.lanes = SimpleNamespace(begin=lambda: None)
     await consumer.on_partitions_assigned({ONE}, 13)
     assert due == [True]
+
+
+@pytest.mark.parametrize("said", [[], ["left_under_way"]])
+async def test_what_a_rebalance_does_not_wait_for_is_said(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.consumer.QUIESCE", 0.01)
+    consumer, part = Consumer(), Chunk(ONE, [], 6)
+    consumer._idle = asyncio.Event()
+    consumer.outstanding.begin(part)
+    if not said:
+        asyncio.get_running_loop().call_soon(consumer._idle.set)
+    with capture_logs() as lines:
+        await consumer.quiesce()
+    assert [line["event"] for line in lines] == said
