@@ -26,7 +26,7 @@ class Link:
 
     @contextmanager
     def crumbled(self) -> Iterator[None]:
-        """Inside, bytes come one by one, either way."""
+        """Inside, the first bytes of each piece come one by one, either way."""
         self._proxy.crumbled = True
         yield
         self._proxy.crumbled = False

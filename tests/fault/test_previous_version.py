@@ -18,6 +18,7 @@ from tests.conftest import FIGURES, StartWorker
 from tests.fault.previous_version import previous_version
 from tests.oracle.run import OracleRun
 from tests.oracle.source import Stream
+from tests.wait import until
 from tests.worker import ROOT, WorkerProcess, environment
 
 PROGRAM = (erasure_worker.PROGRAM,)
@@ -70,6 +71,12 @@ def versions(
     drop_keyspace(settings)
 
 
+def at_work(oracle: OracleRun) -> None:
+    """Returns when whoever is there has applied something of what comes."""
+    applied = oracle.progress().applied
+    until(lambda: oracle.progress().applied > applied + RATE, 60, "the commands of a second being applied")
+
+
 def go_on(stream: Stream, seconds: int) -> None:
     """Returns when the stream's commands of so many seconds have come."""
     stream.until(len(stream.source.log) + RATE * seconds)
@@ -97,8 +104,10 @@ def test_each_version_takes_over_from_the_other(
         go_on(stream, 15)
         joining.kill()  # and the old one with the new one's
         go_on(stream, 15)
+        at_work(oracle)
         after = [versions.worker(new).until_ready() for _ in range(2)]
         assert before.pop().stop() == 0
+        at_work(oracle)
         late = versions.worker(old)
         if migrations()[-1].oldest_program <= len(migrations(old / "cassandra" / "migrations")):
             after.append(late.until_ready())

@@ -23,6 +23,8 @@ from tests.api_process import Start, api_processes
 from tests.authority import Authority
 from tests.conftest import StartWorker
 from tests.erasure_worker import PROGRAM as ERASURE_WORKER
+from tests.fault.link import linked
+from tests.proxy import Proxy
 from tests.records import token
 from tests.secured_house import CASSANDRA_ROLES, KAFKA_ROLES, WAYS, SecuredHouse, secured_house
 from tests.secured_servers import tables
@@ -32,6 +34,9 @@ from tests.wait import until
 WHOSE = {"tenant_id": "tenant-1", "learner_id": "learner-1"}
 PLANTED = "planted-"
 """How every password of the house begins."""
+
+ELSEWHERE = "127.0.0.2"
+"""An address that is in no certificate."""
 
 COMMANDS, PRIVACY, EVENTS = "chat.commands", "chat.privacy.commands", "chat.events"
 REJECTIONS, LETTERS = "chat.rejections", "chat.dead-letter"
@@ -192,6 +197,23 @@ def test_whoever_is_not_let_in_ends_and_says_why(
     patient.until_ready()
     endpoint.stop()
     assert PLANTED not in patient.log.read_text()
+
+
+def test_a_server_under_another_name_is_not_trusted(house: SecuredHouse, start_worker: StartWorker) -> None:
+    """Its certificate is the right authority's, for another address than the one that was asked: a worker ends."""
+    good = house.settings("worker")
+    kafka_port = int(house.servers.kafka.by_login.rpartition(":")[2])
+    proxies = [Proxy("127.0.0.1", port, free_port(), ELSEWHERE) for port in (kafka_port, good.cassandra_port)]
+    with linked(*proxies) as (kafka, cassandra):
+        at_kafka = {"kafka_bootstrap_servers": (f"{ELSEWHERE}:{kafka.port}",)}
+        at_cassandra = {"cassandra_contact_points": (ELSEWHERE,), "cassandra_port": cassandra.port}
+        for change, status, said in (
+            (at_kafka, 71, "certificate verify failed"),
+            (at_cassandra, 70, "not to be trusted"),
+        ):
+            worker = start_worker(good.model_copy(update=change))
+            assert worker.exit_status(90) == status, worker.tail(3)
+            assert said in worker.tail(1)
 
 
 def test_an_api_that_is_refused(house: SecuredHouse, start_api: Start) -> None:

@@ -1,7 +1,9 @@
 """A log that is not the one that was read before stops the worker with a code; it never skips in silence."""
 
 import asyncio
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -17,6 +19,7 @@ from tests.conftest import StartWorker
 from tests.oracle.run import OracleRun
 from tests.oracle.source import TOPIC, Source
 from tests.wait import until
+from tests.worker import WorkerProcess
 
 
 @pytest.fixture
@@ -36,6 +39,7 @@ def test_a_topic_made_anew_stops_a_worker_that_runs(oracle: OracleRun, start_wor
     anew = _make_anew(oracle, 800)
     # For a moment there is no such topic, which is the one or the other.
     assert worker.exit_status() in (TopicMadeAnew.exit_code, TopicMismatch.exit_code)
+    assert last_words(worker)["error"] in {"TopicMadeAnew", "TopicMismatch"}
     assert oracle.tables.dump() == before
     _take_as_it_is(oracle, start_worker, anew)
 
@@ -47,7 +51,9 @@ def test_a_topic_made_anew_stops_a_worker_that_starts(oracle: OracleRun, start_w
     assert worker.stop() == 0
     before = oracle.tables.dump()
     anew = _make_anew(oracle, 100)
-    assert start_worker(oracle.settings).exit_status() == TopicMadeAnew.exit_code
+    late = start_worker(oracle.settings)
+    assert late.exit_status() == TopicMadeAnew.exit_code
+    assert TOPIC in last_words(late)["reason"]
     assert oracle.tables.dump() == before
     _take_as_it_is(oracle, start_worker, anew)
 
@@ -67,9 +73,18 @@ def test_a_log_that_starts_after_the_committed_offset_stops_the_worker(
     admin = AdminClient({"bootstrap.servers": oracle.settings.kafka_bootstrap_servers[0]})
     for deletion in admin.delete_records(gone).values():
         deletion.result()
-    assert start_worker(oracle.settings).exit_status() == LogTruncated.exit_code
+    late = start_worker(oracle.settings)
+    assert late.exit_status() == LogTruncated.exit_code
+    assert TOPIC in last_words(late)["reason"]
     assert oracle.group.committed() == committed
     assert oracle.tables.dump() == before
+
+
+def last_words(worker: WorkerProcess) -> dict[str, Any]:
+    """The last line of its log, which says why it ended."""
+    line: dict[str, Any] = json.loads(worker.tail(1))
+    assert line["event"] == "worker_ended"
+    return line
 
 
 def _make_anew(oracle: OracleRun, records: int) -> list[str]:

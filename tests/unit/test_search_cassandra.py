@@ -198,6 +198,18 @@ def test_a_stream_may_end_anywhere_in_a_cell(kept: int) -> None:
     assert bool(found) is (kept >= 2 + 12 + 8)
 
 
+def test_what_is_sealed_is_not_taken_for_plain_words() -> None:
+    """Megabytes that nobody can open are nothing; behind them four characters are found, among them a sentence is."""
+    key = DataKey(new_key(), 1, LearnerId(*LEARNER, 1))
+    ids = [uid(2, number) for number in range(500)]
+    sealed = b"".join(value(key.seal("w" * 4_000, "content", uid(1, 1), one)) for one in ids)
+    assert cells(partition_key(LEARNER) + sealed) == []
+    short, long = value(b"\0help"), value(b"\0a sentence of some length")
+    assert len(cells(partition_key(LEARNER) + sealed + short)) == 1
+    assert cells(partition_key(LEARNER) + sealed[:2_000] + short + sealed[2_000:]) == []
+    assert len(cells(partition_key(LEARNER) + sealed[:2_000] + long + sealed[2_000:])) == 1
+
+
 def test_a_long_partition_is_followed_from_window_to_window() -> None:
     """A cell a megabyte behind the partition's key is the learner's."""
     filler = partition_key(LEARNER) + b"\xff" * (2 * SIZE)

@@ -3,6 +3,9 @@
 A partition begins with its key, which names the learner; from there to the next one's key, what looks like a cell
 behind its own length is one. A cell that was torn from its row does not tell its place any more, and without that its
 tag cannot be checked: so it is decrypted alone, and text is what shows that the key was right.
+
+What is sealed is random, and in a megabyte of random bytes ten places look like a plain cell of a few characters. So
+what lies where a sealed cell seems to lie has to be a longer text to be taken for a plain one.
 """
 
 import re
@@ -18,6 +21,9 @@ from chat.privacy.search.windows import Window
 
 SHORTEST = 4
 """Characters of a plain cell. One that is shorter could be anything."""
+
+SHORTEST_WITHIN = 24
+"""Characters of one that lies within what looks like a sealed cell."""
 
 SHORTEST_SEALED = 8
 """Characters of a sealed cell, since only text tells that a key fits."""
@@ -45,6 +51,7 @@ class CellSearch:
         self._learner = (learner.tenant_id.encode(), learner.learner_id.encode())
         self._keys = keys
         self._inside = False
+        self._sealed_to = 0
 
     def look(self, window: Window) -> Iterator[Cell]:
         """The readable cells that begin in the window."""
@@ -52,8 +59,9 @@ class CellSearch:
             for found in _CELL.finditer(window.data, start):
                 if found.start() >= end:
                     break
-                if (cell := self._readable(window.data, found.start())) is not None:
-                    yield Cell(window.at + found.start(), cell)
+                place = window.at + found.start()
+                if (cell := self._readable(window.data, found.start(), place)) is not None:
+                    yield Cell(place, cell)
 
     def _partitions(self, window: Window) -> Iterator[tuple[int, int]]:
         """The ranges that belong to the learner."""
@@ -73,19 +81,19 @@ class CellSearch:
         lengths = (found[1][0], found[3][0]) == (len(found[2]), len(found[4]))
         return lengths and (found[2], found[4]) == self._learner
 
-    def _readable(self, data: bytes, place: int) -> bool | None:
-        """Whether a readable cell is sealed; None where there is none."""
-        for length in _lengths(data, place):
-            cell = data[place : place + min(length, _LOOKED_AT)]
-            if data[place] == 0:
-                if length > SHORTEST and _is_text(cell[1:]):
-                    return False
-            elif length >= _HEAD + NONCE_BYTES + SHORTEST_SEALED + _TAG and self._opens(cell, length):
-                return True
-        return None
+    def _readable(self, data: bytes, start: int, place: int) -> bool | None:
+        """Whether what begins at `start`, which is `place` in its stream, is a readable cell, and a sealed one."""
+        if data[start] == 0:
+            shortest = SHORTEST_WITHIN if place < self._sealed_to else SHORTEST
+            plain = (data[start + 1 : start + min(one, _LOOKED_AT)] for one in _lengths(data, start) if one > shortest)
+            return False if any(map(_is_text, plain)) else None
+        lengths = [one for one in _lengths(data, start) if one >= _HEAD + NONCE_BYTES + _TAG]
+        if place >= self._sealed_to:
+            self._sealed_to = place + max(lengths, default=0)
+        return True if any(self._opens(data[start : start + min(one, _LOOKED_AT)], one) for one in lengths) else None
 
     def _opens(self, cell: bytes, length: int) -> bool:
-        if len(cell) < _HEAD + NONCE_BYTES + SHORTEST_SEALED:  # the stream ends within it, or it only looked like one
+        if min(len(cell), length - _TAG) < _HEAD + NONCE_BYTES + SHORTEST_SEALED:  # too short, or the stream ends in it
             return False
         nonce, sealed = cell[_HEAD : _HEAD + NONCE_BYTES], cell[_HEAD + NONCE_BYTES : length - _TAG]
         return any(one.version == cell[1] and _is_text(_decrypted(one.key, nonce, sealed)) for one in self._keys)
