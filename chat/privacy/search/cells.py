@@ -15,6 +15,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from chat.domain.model import Learner
+from chat.domain.validate import MAX_CONTENT_BYTES
 from chat.privacy.envelope import NONCE_BYTES
 from chat.privacy.search.surviving_keys import SurvivingKey
 from chat.privacy.search.windows import Window
@@ -30,6 +31,7 @@ SHORTEST_SEALED = 8
 
 _LOOKED_AT = 256
 _HEAD, _TAG = 2, 16
+_LONGEST = _HEAD + NONCE_BYTES + MAX_CONTENT_BYTES + _TAG
 _FIRST_BLOCK = b"\0\0\0\2"
 _ID = rb"[A-Za-z0-9._~@:\-]{1,128}"
 _PARTITION = re.compile(rb"\x00([\x01-\x80])(%b)\x00\x00([\x01-\x80])(%b)\x00\x00\x04" % (_ID, _ID))
@@ -73,7 +75,7 @@ class CellSearch:
                 break
             if self._inside:
                 yield start, found.start()
-            start, self._inside = found.end(), self._is_mine(found)
+            start, self._inside, self._sealed_to = found.end(), self._is_mine(found), 0
         if self._inside:
             yield start, window.end
 
@@ -89,7 +91,7 @@ class CellSearch:
             return False if any(map(_is_text, plain)) else None
         lengths = [one for one in _lengths(data, start) if one >= _HEAD + NONCE_BYTES + _TAG]
         if place >= self._sealed_to:
-            self._sealed_to = place + max(lengths, default=0)
+            self._sealed_to = place + max((one for one in lengths if one <= _LONGEST), default=0)
         return True if any(self._opens(data[start : start + min(one, _LOOKED_AT)], one) for one in lengths) else None
 
     def _opens(self, cell: bytes, length: int) -> bool:
