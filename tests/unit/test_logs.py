@@ -3,6 +3,7 @@
 import json
 import logging
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -70,6 +71,18 @@ def test_a_librarys_line_without_an_exception_is_whole(capsys: pytest.CaptureFix
     logging.getLogger("aiokafka").info("hello")
     (line,) = lines(capsys)
     assert (line["event"], line["level"]) == ("broker 1 is away", "warning")
+
+
+def test_a_line_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads log side by side: nobody's line gets into another's."""
+    stderr = Mock(isatty=lambda: False)
+    monkeypatch.setattr("sys.stderr", stderr)
+    logs.configure("INFO")
+    structlog.get_logger().info("one")
+    logging.getLogger("a library").warning("two")
+    written = [call.args[0] for call in stderr.write.call_args_list]
+    assert [json.loads(line)["event"] for line in written] == ["one", "two"]
+    assert all(line.endswith("\n") for line in written)
 
 
 def test_a_line_is_one_json_object_with_what_is_known(capsys: pytest.CaptureFixture[str]) -> None:
