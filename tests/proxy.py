@@ -1,11 +1,15 @@
 """A TCP proxy: takes a server away from its clients, in one of several ways, and gives it back."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 CRUMBS = 32
 """Bytes that go one by one at the beginning of each piece: more than the header of any of our protocols."""
+
+PIECE_BYTES = 65_536
+Read = Callable[[], Awaitable[bytes]]
 
 
 class Proxy:
@@ -50,12 +54,17 @@ class Proxy:
             writer.transport.abort()
             return
         self._ways |= {writer, back}
-        await asyncio.gather(self._pump(reader, back, self.requests), self._pump(there, writer, self.answers))
+        requests, answers = partial(reader.read, PIECE_BYTES), partial(self._answer, there)
+        await asyncio.gather(self._pump(requests, back, self.requests), self._pump(answers, writer, self.answers))
         self._ways -= {writer, back}
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event) -> None:
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+        """What the server says next; nothing at its end."""
+        return await reader.read(PIECE_BYTES)
+
+    async def _pump(self, read: Read, writer: asyncio.StreamWriter, gate: asyncio.Event) -> None:
         with suppress(OSError):
-            while data := await reader.read(65_536):
+            while data := await read():
                 if self.delay:
                     await asyncio.sleep(self.delay)
                 await gate.wait()

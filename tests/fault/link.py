@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from tests.cassandra_proxy import CassandraProxy
 from tests.proxy import Proxy
 
 
@@ -40,6 +41,14 @@ class Link:
         yield
         for gate in gates:
             self._loop.call_soon_threadsafe(gate.set)
+
+    @contextmanager
+    def doubtful(self, share: float) -> Iterator[None]:
+        """Inside, a share of the writes that Cassandra did is answered with a time-out."""
+        assert isinstance(self._proxy, CassandraProxy)
+        self._proxy.doubt = share
+        yield
+        self._proxy.doubt = 0.0
 
     def cut(self) -> None:
         """Resets every connection."""

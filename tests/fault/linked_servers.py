@@ -10,6 +10,7 @@ from chat.servers.folder import DataFolder
 from chat.servers.free_port import LOCALHOST, free_port
 from chat.servers.kafka import SETTINGS
 from chat.settings import Settings
+from tests.cassandra_proxy import CassandraProxy
 from tests.fault.link import Link, linked
 from tests.proxy import Proxy
 
@@ -50,7 +51,7 @@ def linked_servers() -> Iterator[LinkedServers]:
 @contextmanager
 def links(servers: LinkedServers, house: Settings) -> Iterator[tuple[Settings, Link, Link]]:
     """Settings of those whose ways lead through links, the one to Kafka and the one to Cassandra."""
-    cassandra = Proxy(servers.addresses.cassandra[0], servers.addresses.cassandra_port, free_port())
+    cassandra = CassandraProxy(servers.addresses.cassandra[0], servers.addresses.cassandra_port, free_port())
     with linked(Proxy(LOCALHOST, servers.linked_port, servers.link_port), cassandra) as (kafka_link, cassandra_link):
         changes = {
             "kafka_bootstrap_servers": (f"{LOCALHOST}:{kafka_link.port}",),

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import httpx
+
 from tests.api_process import ApiProcess
 from tests.fault.link import Link
 from tests.fault.linked_servers import LinkedServers
@@ -53,6 +55,13 @@ class Scene:
         end = time.monotonic() + self.random.uniform(shortest, longest)
         until(lambda: time.monotonic() >= end, longest + 5)
         self.require_alive()
+
+    def until_ready(self) -> None:
+        """Returns when every worker and the API say that they can do their work."""
+        for worker in self.workers:
+            worker.until_ready(JOINING_SECONDS)
+        address = self.api.address()
+        until(lambda: httpx.get(f"{address}/health/ready").status_code == httpx.codes.OK, what="the API being ready")
 
     def require_alive(self) -> None:
         """No worker ended by itself."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from tests.fault.faults.api_away import killed_api, leaving_api, sleeping_api
 from tests.fault.faults.clock_jump import clock_jump
+from tests.fault.faults.doubtful_writes import doubtful_writes
 from tests.fault.faults.group_reset import group_reset
-from tests.fault.faults.killed_api import killed_api
 from tests.fault.faults.killed_server import killed_cassandra, killed_kafka
 from tests.fault.faults.killed_worker import killed_worker
 from tests.fault.faults.leaving_worker import leaving_worker
@@ -50,6 +51,9 @@ FAULTS: tuple[Fault, ...] = (
     silent_cassandra,
     unanswered_kafka,
     unanswered_cassandra,
+    doubtful_writes,
+    leaving_api,
+    sleeping_api,
 )
 
 
@@ -80,12 +84,12 @@ class Figures:
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def suffer(self, fault: Fault, scene: Scene, pulse: Pulse) -> None:
-        """Lets a fault happen, and returns when every partition is at work again."""
+        """Lets a fault happen, and returns when every partition is at work again, and all say that they are."""
         partitions, began = pulse.at_work(), time.monotonic()
         fault(scene)
         ended = time.monotonic()
         recovery = pulse.recovery(ended, partitions)
-        scene.require_alive()
+        scene.until_ready()
         pause = pulse.longest_pause(began, ended + recovery, partitions)
         self.costs[fault.__name__].append(Cost(ended - began, pause, recovery))
 

@@ -39,13 +39,17 @@ def asleep(server: Server) -> Iterator[None]:
 
 
 def outlast(worker: WorkerProcess, name: str, seconds: float = AWAY_SECONDS) -> None:
-    """Returns after so many seconds in which the worker lived on and said for whom it waits."""
+    """Returns after so many seconds in which the worker lived on, and said all along for whom it waits."""
     began = time.monotonic()
     until(lambda: name in waits_for(worker), AWAY_SECONDS, f"the worker's saying that it waits for {name}")
-    assert worker.ready()[0] == 503
-    assert worker.metric("chat_waiting_for_server") > 0
-    until(lambda: time.monotonic() - began > seconds, seconds + 5)
-    assert worker.alive
+
+    def told() -> bool:
+        status, said = worker.ready()
+        assert (status, name in said["waiting_for"]) == (503, True), f"{said} after {time.monotonic() - began:.1f} s"
+        assert worker.metric("chat_waiting_for_server") > 0
+        return time.monotonic() - began > seconds
+
+    until(told, seconds + 5)
 
 
 def waits_for(worker: WorkerProcess) -> list[str]:
