@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -33,6 +34,9 @@ Fetch = Callable[[], Awaitable[list[str]]]
 """The keys that are in the set now, each as `public_key` takes it. Raises `KeysUnavailable`."""
 
 _PUBLIC = (RSAPublicKey, EllipticCurvePublicKey, Ed25519PublicKey)
+_NO_KEY = (PyJWTError, UnsupportedAlgorithm, LookupError, NotImplementedError, TypeError, ValueError)
+"""What PyJWT and cryptography raise for an entry that is no key, such as one without a member, or of `alg` none."""
+
 _MEMBERS = ("alg", "crv", "e", "kid", "kty", "n", "use", "x", "y")
 _ACCEPTED = {"accept": "application/jwk-set+json, application/json", "accept-encoding": "identity"}
 _TIMEOUT = aiohttp.ClientTimeout(total=FETCH_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
@@ -84,7 +88,7 @@ def _usable(entry: dict[str, Any]) -> PyJWK | None:
         return None
     try:
         return PyJWK(entry)
-    except (PyJWTError, TypeError, ValueError):
+    except _NO_KEY:
         return None
 
 

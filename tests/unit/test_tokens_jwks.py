@@ -204,6 +204,9 @@ STRANGE: list[Any] = [
     {"kty": "RSA", "n": "\udc80", "e": "é"},
     {"kty": "EC", "alg": []},
     {"kty": "OKP", "kid": 1},
+    {"kty": "oct", "kid": "1"},
+    {**ED.jwk(), "alg": "none"},
+    {**ED.jwk(), "crv": "P-256"},
     ED.jwk(kid={"a": 1}),
     ED.jwk(use=["sig"]),
 ]
@@ -217,7 +220,8 @@ def test_an_entry_that_nobody_understands_is_passed_over(entry: Any) -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["RSA", "EC", "OKP", "P-256"]),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    | st.sampled_from(["RSA", "EC", "OKP", "oct", "P-256", "none"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
         st.sampled_from(["kty", "crv", "x", "y", "n", "e", "kid", "alg", "use", "keys"]), inner, max_size=5
     ),
