@@ -27,7 +27,7 @@ _LEASE = f"UPDATE privacy_requests USING TTL ? SET lease = ? WHERE {_ONE} IF lea
 _LEASED = f"SELECT lease FROM privacy_requests WHERE {_ONE}"
 _RENEW = f"UPDATE privacy_requests USING TTL ? SET lease = ? WHERE {_ONE} IF lease = ?"
 _SAVE = f"""UPDATE privacy_requests SET state = ?, step = ?, notes = ?, reason_code = ?, receipt = ?, updated_at = ?
-    WHERE {_ONE} IF lease = ?"""
+    WHERE {_ONE} IF lease = ? AND updated_at < ?"""
 # Whoever has the lease: an end is never taken back, so it may be closed by anybody, and again.
 _CLOSE = f"""UPDATE privacy_requests SET learner_id = '', headers = {{}}, notes = '', lease = null
     WHERE {_ONE} IF state IN ({", ".join(f"'{one}'" for one in sorted(FINAL))})"""
@@ -146,7 +146,11 @@ class CassandraRequests:
 
     async def save(self, request: Request, holder: str) -> bool:
         state = (request.state.value, request.step, request.notes, request.reason_code, request.receipt)
-        return bool((await self._ask(_SAVE, *state, request.updated_at, *_name(request.key), holder))[0].applied)
+        at = request.updated_at
+        answer = (await self._ask(_SAVE, *state, at, *_name(request.key), holder, at))[0]
+        # Not applied, and yet there: its answer was lost, and it was sent again. A late one takes nothing back.
+        kept = (getattr(answer, "lease", None), getattr(answer, "updated_at", 0))
+        return bool(answer.applied) or kept == (holder, at)
 
     async def close(self, request: Request) -> None:
         name = _name(request.key)

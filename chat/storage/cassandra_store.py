@@ -79,6 +79,9 @@ _READS = (
 ROWS_AT_ONCE = 8_192
 """Of threads that are loaded: each row of an answer has the thread's title and metadata with it, 9 KB at most."""
 
+IDS_AT_ONCE = 65_536
+"""Of learners' commands that are loaded: of these a row is its id."""
+
 _FOR_EVER = frozenset({CreateThread.kind, PostMessage.kind})
 
 
@@ -108,8 +111,8 @@ class CassandraStore:
         """Prepares every statement; `keys` must be such as write. Raises `StorageUnavailable`."""
         rows = await Rows.open(connection, keys.writable)
         prepared = await asyncio.gather(*map(connection.prepare, _READS))
-        for one in prepared:
-            one.is_idempotent = True
+        for cql, one in zip(_READS, prepared, strict=True):
+            one.is_idempotent = cql != _CLAIM  # a transaction that is asked for twice keeps itself from its end
         clock = await ServerClock.open(connection)
         return cls(connection, keys, rows, dict(zip(_READS, prepared, strict=True)), retention, clock=clock)
 
@@ -148,6 +151,13 @@ class CassandraStore:
         return Gone(deleted, {*keys} - {*living})
 
     async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:
+        every, loaded = list(learners), dict[LearnerId, Ids]()
+        some = max(1, IDS_AT_ONCE // (ids + 1))
+        for start in range(0, len(every), some):
+            loaded.update(await self._load_commands(every[start : start + some], ids))
+        return loaded
+
+    async def _load_commands(self, learners: Sequence[LearnerId], ids: int) -> dict[LearnerId, Ids]:
         statement = self._reads[_SELECT_COMMAND_IDS]
         answers = await self._connection.execute_all((statement, (*learner, _SHARDS, ids + 1)) for learner in learners)
         return {

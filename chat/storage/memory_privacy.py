@@ -65,8 +65,10 @@ class MemoryRequests:
     async def save(self, request: Request, holder: str) -> bool:
         if self._holder(request.key) != holder:
             return False
-        self.kept[request.key] = request
-        return True
+        before = self.kept[request.key].updated_at
+        if before < request.updated_at:
+            self.kept[request.key] = request
+        return before <= request.updated_at
 
     async def close(self, request: Request) -> None:
         kept = self.kept.get(request.key)

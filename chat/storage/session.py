@@ -15,6 +15,7 @@ from cassandra import (
     DriverException,
     OperationTimedOut,
     RequestValidationException,
+    UnresolvableContactPoints,
 )
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
@@ -26,16 +27,19 @@ from cassandra.policies import (
 )
 from cassandra.protocol import ErrorMessage
 from cassandra.protocol import RequestValidationException as ValidationMessage
-from cassandra.query import BatchStatement, PreparedStatement
+from cassandra.query import BatchStatement, PreparedStatement, SimpleStatement
 from opentelemetry.trace import SpanKind
 
-from chat.errors import SchemaMismatch, StorageRefused, StorageUnavailable
+from chat.errors import KeyspaceMissing, StorageRefused, StorageUnavailable
 from chat.metrics import CASSANDRA_ERRORS, CASSANDRA_SECONDS
 from chat.settings import Settings
 from chat.storage.handshake import contact_points, require_handshake
+from chat.storage.steady_time import steady
 from chat.storage.wire import PackedProtocol
 from chat.tls import tls_context
 from chat.tracing import span
+
+steady()
 
 FAULTS = (DriverException, NoHostAvailable, OperationTimedOut, ErrorMessage, OSError)
 """What the driver raises when a server is away, slow or short of replicas."""
@@ -47,8 +51,7 @@ REQUEST_TIMEOUT = 10.0
 """Seconds after which a request counts as unanswered; its effect is then unknown, and it is sent again."""
 
 LOST_AFTER = REQUEST_TIMEOUT + 5
-"""Seconds after which nothing is to be heard of a request any more. The driver's own timers go by the wall clock: where
-that is put back by an hour, what was under way would wait for so long."""
+"""Seconds after which nothing is to be heard of a request any more, whatever became of it in the driver."""
 
 ANOTHER_NODE_AFTER = 0.5
 """Seconds after which another node is asked as well, where that may be done: a node that fell silent costs so much a
@@ -56,6 +59,11 @@ step, and not a request's time-out."""
 
 HEARTBEAT_SECONDS = 1
 """From one look at the connections to the next: on one that heard nothing meanwhile an answer is asked for."""
+
+EXECUTOR_THREADS = 8
+"""For what the driver does beside requests, and for asking another node: of its own two, each may be connecting to a
+silent one.
+"""
 
 CONNECT_SECONDS = 5
 """For a new connection and what it asks first: nobody's request waits for it, where there is another node."""
@@ -110,9 +118,12 @@ class Connection:
     async def open(cls, settings: Settings, *, keyspace: bool = True) -> Self:
         """Connects; with `keyspace=False` to no keyspace, for migrations that make it.
 
-        Raises `SchemaMismatch` where the keyspace is not there, and `BadSetting` where a TLS file cannot be used.
+        Raises `KeyspaceMissing` where the keyspace is not there, and `BadSetting` where a TLS file cannot be used.
         """
-        cluster = _cluster(settings)
+        try:
+            cluster = _cluster(settings)
+        except UnresolvableContactPoints as error:
+            raise StorageUnavailable("no address of CASSANDRA_CONTACT_POINTS is known to the name service") from error
         name = settings.cassandra_keyspace
         try:
             session = await asyncio.to_thread(cluster.connect, name if keyspace else None)
@@ -120,7 +131,7 @@ class Connection:
             known = cluster.metadata.keyspaces
             await asyncio.to_thread(cluster.shutdown)
             if keyspace and known and name not in known:
-                raise SchemaMismatch(f"there is no keyspace {name}: run `chat migrate`") from error
+                raise KeyspaceMissing(f"there is no keyspace {name}: run `chat migrate`") from error
             await asyncio.to_thread(require_handshake, settings)
             raise _connecting(error) from error
         session.client_protocol_handler = PackedProtocol
@@ -143,6 +154,8 @@ class Connection:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Any]] = loop.create_future()
         inbox = self._inboxes.get(loop) or self._inboxes.setdefault(loop, _Inbox(loop))
+        if isinstance(statement, str) and statement.startswith("SELECT "):
+            statement = SimpleStatement(statement, is_idempotent=True)
         with asked(statement):
             response = self.session.execute_async(statement, values, timeout=REQUEST_TIMEOUT)
             response.add_callbacks(
@@ -205,6 +218,7 @@ def _cluster(settings: Settings) -> Cluster:
         idle_heartbeat_interval=HEARTBEAT_SECONDS,
         idle_heartbeat_timeout=SILENCE_SECONDS,
         connect_timeout=CONNECT_SECONDS,
+        executor_threads=EXECUTOR_THREADS,
         control_connection_timeout=CONNECT_SECONDS,
     )
 

@@ -158,6 +158,19 @@ async def test_a_saved_state_outlives_the_lease(store: Store) -> None:
     assert await until_async(lambda: store.lease(request.key, "worker-2", LONG), 10, "the end of the lease") == saved
 
 
+async def test_a_save_that_comes_late_takes_nothing_back(store: Store) -> None:
+    """As that of a node that slept: what was saved later stays; said again at once it is the same save."""
+    request = await _accepted(store)
+    assert await store.lease(request.key, "worker-1", LONG) is not None
+    early = request.moved(NOW, state=State.RUNNING, step="gather")
+    later = early.moved(NOW, state=State.RUNNING, step="pack")
+    assert await store.save(early, "worker-1")
+    assert await store.save(early, "worker-1")
+    assert await store.save(later, "worker-1")
+    assert not await store.save(early, "worker-1")
+    assert await store.find(request.key) == later
+
+
 async def test_a_closed_request_is_off_the_unfinished_and_forgets_its_learner(store: Store) -> None:
     """Its receipt, state and place in the list stay; its learner's id, headers and notes go."""
     request = await _accepted(store)
