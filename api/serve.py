@@ -11,6 +11,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from api import topic_watch
 from api.app import create_app
 from api.bounded_head import BoundedHead
 from api.cursor import Cursors
@@ -86,8 +87,9 @@ async def serve(
     """Serves until `stop` is set, on `listening` where that is given. `on_ready` gets the address once requests are
     taken, Cassandra being there or not.
 
-    Raises `BadSetting`, among others where API_PORT is taken, `SchemaMismatch` where `chat migrate` has to run, and
-    `SigningKeyUnfit` or `KeyStoreUnfit` where keys are missing or open to others.
+    Raises `BadSetting`, among others where API_PORT is taken, `SchemaMismatch` where `chat migrate` has to run,
+    `TopicMismatch` where a topic has other partitions than recorded, and `SigningKeyUnfit` or `KeyStoreUnfit` where
+    keys are missing or open to others.
     """
     history = LateHistory(settings)
     side = _read_side(settings, history)
@@ -96,7 +98,8 @@ async def serve(
         address = _address(settings, taken)
         _log.info("api_serves", address=address)
         on_ready(address)
-        held = (history.hold(), side.verifier.keep(), tail.keep(settings, side.rooms))
+        topics = topic_watch.watch(settings, lambda: history.connection)
+        held = (history.hold(), side.verifier.keep(), tail.keep(settings, side.rooms), topics)
         await _until_stopped(server, taken, stop, side.rooms.close, *held)
     _log.info("api_stopped")
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn, TypeGuard
 
-from chat.domain.authorise import principal
+from chat.domain.authorise import TENANT_WIDE, principal
 from chat.domain.identifiers import is_name
 from chat.domain.principal import Permission, Principal, Role
 from chat.errors import TokenInvalid
@@ -38,8 +38,9 @@ def read(claims: Mapping[str, Any], issuer: str, audience: str) -> Verified:
     """The caller that `claims` name; `issuer` and `audience` count where they are not empty. Raises `TokenInvalid`."""
     _issued_for_us(claims, issuer, audience)
     _moment_or_none(claims, "iat")
+    role = _role(claims)
     caller = principal(
-        _user(claims), _name(claims, "tenant_id"), _role(claims), _permissions(claims), _learner_scope(claims)
+        _user(claims), _name(claims, "tenant_id"), role, _permissions(claims), _learner_scope(claims, role)
     )
     return Verified(caller, _moment_or_none(claims, "nbf"), _moment(claims, "exp"))
 
@@ -84,8 +85,9 @@ def _role(claims: Mapping[str, Any]) -> Role:
     return Role(value)
 
 
-def _learner_scope(claims: Mapping[str, Any]) -> list[str]:
-    value = claims.get("learner_scope")
+def _learner_scope(claims: Mapping[str, Any], role: Role) -> list[str]:
+    """Whom it does not bind need not have it."""
+    value = claims.get("learner_scope", [] if role in TENANT_WIDE else None)
     if not _is_texts(value) or not all(one == "*" or is_name(one) for one in value):
         raise TokenInvalid("the claim learner_scope must be a list of identifiers, or of *")
     return list(value)

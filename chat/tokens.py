@@ -17,7 +17,7 @@ from chat.errors import BadSetting, KeysUnavailable, TokenExpired, TokenInvalid
 from chat.keyring import Keyrings, Sought
 from chat.settings import Settings
 from chat.token_claims import Verified, read, strict_object
-from chat.token_keys import key_source
+from chat.token_keys import hmac_key, key_source
 
 __all__ = ["TokenVerifier", "Verified", "make_token"]
 
@@ -79,10 +79,10 @@ class TokenVerifier:
         await self._keys.keep()
 
     def _check_time(self, verified: Verified, at: float) -> None:
-        if at >= verified.expires_at + self._leeway:
-            raise TokenExpired("the token has expired")
         if verified.not_before is not None and at < verified.not_before - self._leeway:
             raise TokenInvalid("the token is not valid yet")
+        if at >= verified.expires_at + self._leeway:
+            raise TokenExpired("the token has expired")
 
     def _sought(self, token: str) -> Sought:
         if len(token) > MAX_TOKEN_BYTES:
@@ -151,7 +151,7 @@ def make_token(
     ours = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
     times = {"iat": issued, "exp": issued + ttl}
     everything = payload | {name: value for name, value in ours.items() if value} | times | claims
-    return jwt.encode(everything, settings.jwt_secret_key, algorithm="HS256")
+    return jwt.encode(everything, hmac_key(settings.jwt_secret_key), algorithm="HS256")
 
 
 def _milliseconds(at: float) -> int:

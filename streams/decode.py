@@ -24,7 +24,9 @@ def decode(record: Record, value: Opened, types: Types = _OF_THE_LOG) -> Decoded
     except schemas.Unreadable as error:
         return DeadLetter(record, error.code, error.detail)
     except schemas.InvalidRecord as error:
-        return Decoded(record, error.record_type, Identity(*error.identity), None, f"{error.field}: {error.rule}")
+        return Decoded(
+            record, error.record_type, Identity(*error.identity), None, f"{error.field or 'record'}: {error.rule}"
+        )
     return _typed(record, decoded, types)
 
 

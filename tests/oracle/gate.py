@@ -61,7 +61,6 @@ def _permissions(claims: Mapping[str, Any]) -> set[str]:
 
 
 def _permitted(claims: Mapping[str, Any], intent: Intent) -> bool:
-    permissions = _permissions(claims)
-    if intent.fields.get("message_type") == "system" and "messages:moderate" not in permissions:
-        return False
-    return not NEEDED[intent.type].isdisjoint(permissions)
+    system = intent.fields.get("message_type") == "system"
+    needed = {"messages:moderate"} if system else NEEDED[intent.type]
+    return not needed.isdisjoint(_permissions(claims))

@@ -296,12 +296,15 @@ def test_issuer_and_audience_count_where_they_are_set(claims: dict[str, Any]) ->
     ("service", ["learner-1"], "learner-1", "learner-2"),
     ("admin", [], "learner-2", None),
     ("compliance", ["learner-1"], "learner-2", None),
+    ("compliance", None, "learner-2", None),
+    ("admin", None, "learner-2", None),
 ])  # fmt: skip
 def test_scope_binds_all_but_admin_and_compliance(
-    verifier: TokenVerifier, role: str, scope: list[str], reached: str, not_reached: str | None
+    verifier: TokenVerifier, role: str, scope: list[str] | None, reached: str, not_reached: str | None
 ) -> None:
-    """Whom a caller reaches follows from role and scope."""
-    principal = verifier.verify(forge(CLAIMS | {"role": role, "learner_scope": scope}), AT).principal
+    """Whom a caller reaches follows from role and scope; whom it does not bind need not have it."""
+    claims = without("learner_scope") if scope is None else CLAIMS | {"learner_scope": scope}
+    principal = verifier.verify(forge(claims | {"role": role}), AT).principal
     assert principal.reaches(reached)
     assert not_reached is None or not principal.reaches(not_reached)
 
