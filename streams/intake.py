@@ -12,7 +12,7 @@ from chat.domain.privacy import RequestKey
 from chat.domain.privacy_commands import PRIVACY_TYPES, PrivacyCommand, privacy_body
 from chat.domain.privacy_rules import Accepted, Asked, Kept, judge, refused_before
 from chat.domain.verdicts import Refused
-from chat.privacy.subject import Subjects
+from chat.privacy.subject import Subjects, actor
 from chat.storage.privacy_store import Entry, RequestStore
 from streams.emit import continued
 from streams.records import Decoded, Record, Refusal
@@ -80,9 +80,10 @@ class Intake:
         )
 
     def _asked(self, command: PrivacyCommand, caller: Principal, record: Record) -> Asked:
+        subject = self.subjects.of(Learner(command.tenant_id, command.learner_id))
         return Asked(
-            subject=self.subjects.of(Learner(command.tenant_id, command.learner_id)),
-            actor=caller.user_id,
+            subject=subject,
+            actor=self._actor(caller.user_id, command.tenant_id, subject),
             position=position(self.epoch, record.offset),
             partition=record.partition,
             offset=record.offset,
@@ -95,17 +96,21 @@ class Intake:
         record, identity = decoded.record, decoded.identity
         # A request_id that is none may be anything, a name too.
         request_id = getattr(decoded.command, "request_id", "")
-        actor, action, code = _said(ended)
+        subject = self.subjects.of(Learner(identity.tenant_id, identity.learner_id))
+        who, action, code = _said(ended)
         return Entry(
             kind=PRIVACY_TYPES[decoded.type].kind,
-            subject=self.subjects.of(Learner(identity.tenant_id, identity.learner_id)),
+            subject=subject,
             at=record.timestamp,
             request_id=request_id if is_uuid(request_id) else "",
-            actor=actor,
+            actor=self._actor(who, identity.tenant_id, subject),
             action=action,
             code=code,
             cause=_cause(record.partition, position(self.epoch, record.offset)),
         )
+
+    def _actor(self, user_id: str, tenant_id: str, subject: bytes) -> str:
+        return actor(user_id, self.subjects.of(Learner(tenant_id, user_id)), subject)
 
 
 def _cause(partition: int, at: int) -> str:

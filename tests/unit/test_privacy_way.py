@@ -348,3 +348,12 @@ async def test_who_has_a_successor_announces_nothing(
     with pytest.raises(Replaced):
         await desk.take([asked])
     assert desk.event_types() == ["CHAT_PRIVACY_EXPORT_REQUESTED", "CHAT_PRIVACY_EXPORT_COMPLETED"]
+
+
+@pytest.mark.parametrize("role", ["learner", "compliance"])
+async def test_who_asks_for_themselves_leaves_no_id(log: PrivacyLog, desk: Desk, role: str) -> None:
+    """The audit outlives its learner, whether what they asked for was theirs to ask for or not."""
+    log.ask("DeleteLearnerData", bearer=token(user="learner-1", role=role, learners=["learner-1"]))
+    await desk.take(log.records)
+    assert [actor for _, _, actor in desk.audit()] == ["the learner"]
+    assert {one.actor for one in desk.kept.kept.values()} <= {"the learner"}
