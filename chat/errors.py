@@ -95,6 +95,10 @@ class SchemaMismatch(Permanent):
     exit_code = 70
 
 
+class KeyspaceMissing(SchemaMismatch):
+    """There is no keyspace at all."""
+
+
 class RecordOfNewerProgram(Permanent):
     """A newer version's worker wrote a record for its own use into a command topic, and this program cannot read it."""
 

@@ -46,6 +46,10 @@ FILES = (
 """Those that need not be named; an empty value names none."""
 
 
+SECRET_BYTES = 32
+"""Of an HMAC's key, at least (RFC 7518 §3.2)."""
+
+
 class Settings(BaseSettings):
     """Every setting with its default. Field names are the environment variables in lower case."""
 
@@ -117,7 +121,7 @@ class Settings(BaseSettings):
         "unset: each process's memory",
     )
 
-    jwt_secret_key: str = Field("", repr=False, description="HS256; at least 32 bytes")
+    jwt_secret_key: str = Field("", repr=False, description="HS256; in production at least 32 bytes")
     jwt_algorithms: Csv = Field((), description="allow-list; default HS256, or with a JWKS RS256,ES256,EdDSA")
     jwt_jwks_url: str = Field("", description="file path or http(s) address of the keys of RS256, ES256 and EdDSA")
     jwt_issuer: str = Field("", description="set: `iss` must be this")
@@ -228,6 +232,11 @@ class Settings(BaseSettings):
         except json.JSONDecodeError as error:
             raise ValueError(f"must be a JSON object, like {_EXAMPLES[info.field_name]}") from error
 
+    @field_validator("log_level", "kafka_security_protocol", "kafka_sasl_mechanism", mode="before")
+    @classmethod
+    def _capitals(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
     @field_validator(*FILES, mode="before")
     @classmethod
     def _no_file(cls, value: Any) -> Any:
@@ -241,12 +250,27 @@ class Settings(BaseSettings):
             return {name: value for name, value in values.items() if name != "jwt_secret_key"}
         return values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _contact_ports(cls, values: Any) -> Any:
+        """Contact points may say the port that all nodes have, as the line `ready:` does."""
+        points = values.get("cassandra_contact_points")
+        found = [_host_and_port(one.strip()) for one in points.split(",")] if isinstance(points, str) else []
+        ports = {port for _, port in found if port}
+        if not ports:
+            return values
+        if len(ports) > 1 or str(values.get("cassandra_port", *ports)) not in ports:
+            raise ValueError("CASSANDRA_CONTACT_POINTS: all nodes have one port, that of CASSANDRA_PORT")
+        return {
+            **values,
+            "cassandra_contact_points": ",".join(host for host, _ in found),
+            "cassandra_port": ports.pop(),
+        }
+
     @model_validator(mode="after")
     def _keys(self) -> Self:
         if self.jwt_secret_key and self.jwt_jwks_url:
             raise ValueError("JWT_SECRET_KEY and JWT_JWKS_URL: never both families of keys at once")
-        if self.jwt_secret_key and len(self.jwt_secret_key.encode()) < 32:  # noqa: PLR2004 - RFC 7518 §3.2
-            raise ValueError("JWT_SECRET_KEY: must be at least 32 bytes")
         wrong = set(self.algorithms) - (ASYMMETRIC if self.jwt_jwks_url else {"HS256"})
         if wrong:
             raise ValueError(f"JWT_ALGORITHMS: {', '.join(sorted(wrong))} does not fit the kind of key that is set")
@@ -290,6 +314,8 @@ class Settings(BaseSettings):
             raise ValueError("TOPIC_REPLICATION: must be more than 1 in production")
         if min(self.cassandra_replication.values()) == 1:
             raise ValueError("CASSANDRA_REPLICATION: must be more than 1 in production")
+        if self.has_short_secret:
+            raise ValueError(f"JWT_SECRET_KEY: must be at least {SECRET_BYTES} bytes in production")
         if self.jwt_secret_key.startswith(MADE_UP_SECRET):
             raise ValueError("JWT_SECRET_KEY: a made-up secret is for development; set one of your own")
         return self
@@ -297,6 +323,11 @@ class Settings(BaseSettings):
     def retention_seconds(self, tenant_id: str) -> int:
         """How long a tenant's messages are kept."""
         return self.message_retention_days_by_tenant.get(tenant_id, self.message_retention_days) * 86_400
+
+    @property
+    def has_short_secret(self) -> bool:
+        """Whether JWT_SECRET_KEY could be tried out sooner than a signature."""
+        return 0 < len(self.jwt_secret_key.encode()) < SECRET_BYTES
 
     @cached_property
     def algorithms(self) -> tuple[str, ...]:
@@ -309,6 +340,15 @@ _EXAMPLES = {
     "message_retention_days_by_tenant": '{"tenant-1": 90}',
 }
 _CSV_FIELDS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation == tuple[str, ...])
+
+
+def _host_and_port(point: str) -> tuple[str, str]:
+    """The port is empty where none is said; behind an IPv6 address one can be said where that is in brackets."""
+    if point.startswith("["):
+        host, _, port = point[1:].partition("]")
+        return host, port.removeprefix(":")
+    host, _, port = point.partition(":")
+    return (host, port) if ":" not in port else (point, "")
 
 
 def load(**overrides: Any) -> Settings:

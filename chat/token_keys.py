@@ -12,7 +12,7 @@ from chat.errors import BadSetting, KeysUnavailable, Transient
 from chat.jwks import Fetch, fetch_from
 from chat.keyring import Keyring, Keyrings, Sought
 from chat.metrics import KEY_FETCHES
-from chat.settings import Settings
+from chat.settings import SECRET_BYTES, Settings
 
 REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 5.0
@@ -52,11 +52,18 @@ class KeySource(Protocol):
         ...
 
 
+def hmac_key(secret: str) -> bytes:
+    """A secret as PyJWT takes it, which refuses short ones, as settings do in production: zeros behind it make the same
+    HMAC (RFC 2104 §2).
+    """
+    return secret.encode().ljust(SECRET_BYTES, b"\0")
+
+
 class SecretKey:
     """`JWT_SECRET_KEY`: one secret for HS256, whatever key id a token names."""
 
     def __init__(self, secret: str) -> None:
-        self._keys = {"HS256": [secret.encode()]}
+        self._keys = {"HS256": [hmac_key(secret)]}
 
     def find(self, sought: Sought, _at: int) -> Sequence[bytes]:
         return self._keys.get(sought.algorithm, ())

@@ -10,6 +10,7 @@ from typing import Self
 
 from chat import topics
 from chat.cli.http import get
+from chat.cli.secret import keep
 from chat.errors import PortTaken, ServerDied, ServerNotReady
 from chat.kafka import bootstrap_servers
 from chat.servers.embedded import EmbeddedConfig, EmbeddedServers
@@ -103,9 +104,14 @@ class House:
             self._set(**self._beside_the_data())
 
     def _beside_the_data(self) -> dict[str, Path]:
-        """A folder of data has what opens it, and what was made of it; what a setting names is elsewhere."""
-        places = {name: place for name, place in BESIDE.items() if name not in self.settings.model_fields_set}
-        return {name.upper(): (self._data_dir / place).absolute() for name, place in places.items()}
+        """A folder of data has what opens it, and what was made of it; what a setting names is elsewhere.
+
+        Other subcommands find it too, whatever folder this file named before.
+        """
+        chosen = load(_env_file=".env").model_fields_set
+        places = {name: self._data_dir / place for name, place in BESIDE.items() if name not in chosen}
+        keep({name.upper(): str(place) for name, place in places.items() if getattr(self.settings, name) != place})
+        return {name.upper(): place.absolute() for name, place in places.items()}
 
     def _choose_ports(self) -> None:
         """A port of 0 is a free one. Raises `PortTaken`."""

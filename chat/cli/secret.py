@@ -1,8 +1,10 @@
-"""The secret that `chat up` makes for itself, in a file that every subcommand's settings read."""
+"""What `chat up` decides for itself, in a file that every subcommand's settings read."""
 
-import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+
+from dotenv import set_key
 
 from chat.settings import MADE_UP_SECRET, Environment, load
 
@@ -17,8 +19,13 @@ def ensure_secret(file: Path = FILE) -> None:
     settings = load()
     if settings.jwt_secret_key or settings.jwt_jwks_url or settings.environment is Environment.PRODUCTION:
         return
+    keep({"JWT_SECRET_KEY": MADE_UP_SECRET + secrets.token_urlsafe(32)}, file)
+
+
+def keep(variables: Mapping[str, str], file: Path = FILE) -> None:
+    """Writes variables there, over what they were."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as env:
-        os.fchmod(descriptor, OWNER_ONLY)
-        env.write(f"JWT_SECRET_KEY={MADE_UP_SECRET}{secrets.token_urlsafe(32)}\n")
+    file.touch(OWNER_ONLY)
+    file.chmod(OWNER_ONLY)
+    for name, value in variables.items():
+        set_key(file, name, value)

@@ -1,5 +1,6 @@
 """`chat send`: commands as JSON lines, and what became of them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -73,12 +74,19 @@ def _commands(text: bytes) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
+            json.loads(line, object_pairs_hook=_unique)
             command = orjson.loads(line)
-        except orjson.JSONDecodeError:
+        except (ValueError, RecursionError):
             command = None
         if not isinstance(command, dict):
-            raise BadInput(f"line {number}", "must be one JSON object in UTF-8; nothing was sent")
+            raise BadInput(f"line {number}", "must be one JSON object in UTF-8, each name once; nothing was sent")
         yield command
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    """Orjson takes the last of two, in silence."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError
 
 
 def _placed(sent: list[Sent], seconds: float) -> bool:

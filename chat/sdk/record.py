@@ -46,7 +46,7 @@ def outgoing(command: Mapping[str, Any], seal_to: CommandKey | None = None) -> O
             filled.setdefault(name, new_id())
     identity = _identity(filled)
     key = None if identity is None else learner_key(*identity[:2]).encode()
-    topic = Topic.PRIVACY_COMMANDS if filled.get("type") in PRIVACY else Topic.COMMANDS
+    topic = Topic.PRIVACY_COMMANDS if str(filled.get("type")) in PRIVACY else Topic.COMMANDS
     value = _value(filled)
     return Outgoing(filled, topic, key, value if seal_to is None else seal_to.seal(value, topic, key), identity)
 

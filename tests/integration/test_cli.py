@@ -17,6 +17,7 @@ from chat.settings import Settings
 from chat.storage.session import Connection
 from chat.topic_specs import Topic
 from tests.chat_program import ChatProgram
+from tests.clean_house import drop_keyspace
 from tests.records import PARTITIONS, token
 from tests.wait import until
 from tests.worker import WorkerProcess, environment
@@ -90,7 +91,7 @@ def test_one_wrong_line_and_nothing_is_sent(chat: ChatProgram, fresh: Settings) 
     before = ends(fresh)
     ended = chat.run("send", stdin=lines(create()) + "nonsense\n")
     assert (ended.status, ended.out) == (1, "")
-    assert ended.err == "chat: error: line 2: must be one JSON object in UTF-8; nothing was sent\n"
+    assert ended.err == "chat: error: line 2: must be one JSON object in UTF-8, each name once; nothing was sent\n"
     assert ends(fresh) == before
 
 
@@ -187,10 +188,32 @@ def test_another_partition_count_is_refused(chat: ChatProgram) -> None:
     assert "wants 5" in ended.err
 
 
+def test_who_has_the_secret_needs_no_token_for_privacy(chat: ChatProgram) -> None:
+    """The verdict is on the command: nobody was erased who could be enrolled again."""
+    operator = ChatProgram(chat.folder, {name: one for name, one in chat.variables.items() if name != "CHAT_TOKEN"})
+    ended = operator.run("privacy", "enrol", "--tenant", "tenant-1", "--learner", "learner-1", "--wait")
+    assert [line["code"] for line in ended.lines] == ["invalid"]
+    shown = operator.run("privacy", "status", "--tenant", "tenant-1", "--learner", "learner-1")
+    assert (shown.status, "nothing was ever asked" in shown.err) == (1, True)
+
+
+def test_topics_and_tables_may_be_made_in_either_order(chat: ChatProgram, fresh: Settings, tmp_path: Path) -> None:
+    """`topics apply` makes the tables where there is no keyspace, and `chat migrate` finds nothing to do then."""
+    other = fresh.model_copy(
+        update={"cassandra_keyspace": f"{fresh.cassandra_keyspace}_2", "kek_folder": tmp_path / "k"}
+    )
+    elsewhere = ChatProgram(chat.folder, environment(other))
+    try:
+        assert elsewhere.run("topics", "apply").status == 0
+        assert elsewhere.run("migrate", "--json").lines == [[]]
+    finally:
+        drop_keyspace(other)
+
+
 def test_a_process_without_tables_says_what_to_run(chat: ChatProgram, fresh: Settings) -> None:
-    """`topics apply` on a keyspace that is not there names `chat migrate`."""
+    """A keyspace that is not there is said with `chat migrate`."""
     elsewhere = ChatProgram(chat.folder, {**chat.variables, "CASSANDRA_KEYSPACE": "not_there"})
-    ended = elsewhere.run("topics", "apply")
+    ended = elsewhere.run("privacy", "status", "--tenant", "t", "--learner", "l")
     assert (ended.status, "chat migrate" in ended.err) == (SchemaMismatch.exit_code, True)
     with pytest.raises(SchemaMismatch):
         asyncio.run(Connection.open(fresh.model_copy(update={"cassandra_keyspace": "not_there"})))

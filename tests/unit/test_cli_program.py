@@ -6,8 +6,10 @@ import stat
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
+import jwt
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -16,7 +18,7 @@ import schemas
 from chat.cli import main, send, token
 from chat.cli.house import PROGRAM
 from chat.cli.schemas import topics_document
-from chat.cli.secret import FILE, ensure_secret
+from chat.cli.secret import FILE, ensure_secret, keep
 from chat.domain.principal import Permission, Principal, Role
 from chat.errors import BadInput, BadSetting, TopicMadeAnew
 from chat.settings import MADE_UP_SECRET, Settings, load
@@ -229,10 +231,77 @@ def test_a_made_up_secret_gives_way_to_keys_that_are_chosen(monkeypatch: pytest.
         load()
 
 
-@pytest.mark.parametrize("line", [b"nonsense", b"[1]", b'{"a": NaN}', b'"text"', b'{"a": "\xff"}'])
+def test_what_is_kept_is_what_every_subcommand_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over what was there, and with what else was there; what somebody sets goes before it."""
+    ensure_secret()
+    secret = load().jwt_secret_key
+    for folder in ("one/keys", 'it\'s a "folder" # of keys'):
+        keep({"KEK_FOLDER": folder})
+        assert (load().kek_folder, load().jwt_secret_key) == (Path(folder), secret)
+    monkeypatch.setenv("KEK_FOLDER", "mine")
+    assert load().kek_folder == Path("mine")
+    assert stat.S_IMODE(FILE.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("points", "port", "hosts"),
+    [
+        ("127.0.0.1:9043", 9043, ("127.0.0.1",)),
+        ("a:9043, b:9043", 9043, ("a", "b")),
+        ("a,b:9043", 9043, ("a", "b")),
+        ("[::1]:9043", 9043, ("::1",)),
+        ("::1", 9042, ("::1",)),
+        ("a", 9042, ("a",)),
+    ],
+)
+def test_contact_points_may_say_the_port(
+    monkeypatch: pytest.MonkeyPatch, points: str, port: int, hosts: tuple[str, ...]
+) -> None:
+    """As the line `ready:` says it."""
+    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", points)
+    assert (load().cassandra_contact_points, load().cassandra_port) == (hosts, port)
+
+
+@pytest.mark.parametrize("points", ["a:1,b:2", "a:9043"])
+def test_nodes_have_one_port(monkeypatch: pytest.MonkeyPatch, points: str) -> None:
+    monkeypatch.setenv("CASSANDRA_PORT", "9044")
+    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", points)
+    with pytest.raises(BadSetting, match=r"^CASSANDRA_CONTACT_POINTS: all nodes have one port"):
+        load()
+
+
+def test_words_may_be_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "warning")
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "ssl")
+    assert (load().log_level, load().kafka_security_protocol) == ("WARNING", "SSL")
+
+
+def test_a_short_secret_is_said_and_signs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the same HMAC key for everybody else's library; production refuses it."""
+    monkeypatch.setenv("JWT_SECRET_KEY", "short")
+    assert chat(monkeypatch, *TOKEN) == 0
+    printed = capsys.readouterr()
+    assert "short_secret" in printed.err
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+        jwt.decode(printed.out.strip(), "short", algorithms=["HS256"])
+        foreign = jwt.encode({"sub": "u", "tenant_id": "t", "role": "admin", "exp": time.time() + 60}, "short")
+    assert TokenVerifier(load()).verify(foreign, time.time()).principal.user_id == "u"
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("TOPIC_REPLICATION", "3")
+    monkeypatch.setenv("CASSANDRA_REPLICATION", '{"datacenter1": 3}')
+    with pytest.raises(BadSetting, match=r"^JWT_SECRET_KEY: must be at least 32 bytes"):
+        load()
+
+
+NO_OBJECTS = (b"nonsense", b"[1]", b'{"a": NaN}', b'"text"', b'{"a": "\xff"}')
+NAMES_TWICE = (b'{"a": 1, "a": 2}', b'{"b": {"a": 1, "a": 2}}')
+
+
+@pytest.mark.parametrize("line", NO_OBJECTS + NAMES_TWICE)
 def test_a_line_that_is_no_object_is_named(line: bytes) -> None:
     """The error says which line is wrong and by which rule, and does not repeat it."""
-    with pytest.raises(BadInput, match=r"^line 3: must be one JSON object in UTF-8; nothing was sent$"):
+    with pytest.raises(BadInput, match=r"^line 3: must be one JSON object in UTF-8, each name once; nothing was sent$"):
         list(send._commands(b'{"type": "A"}\n\n' + line + b"\n"))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,12 @@ def test_no_secret_shows_in_what_says_what_it_is(mechanism: str) -> None:
 
 
 WRONG = {
-    "too short": {"jwt_secret_key": PLANTED[:20]},
+    "too short": {
+        "jwt_secret_key": PLANTED[:20],
+        "environment": "production",
+        "topic_replication": 3,
+        "cassandra_replication": {"datacenter1": 3},
+    },
     "two families": {"jwt_jwks_url": "https://idp.example/keys"},
     "no user": {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_username": ""},
     "no address": {
@@ -59,7 +65,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_a_complaint_names_the_variable_and_no_value(wrong: dict[str, str]) -> None:
+def test_a_complaint_names_the_variable_and_no_value(wrong: dict[str, Any]) -> None:
     """Whatever is wrong, the text that ends the process holds nothing of what was given."""
     with pytest.raises(BadSetting, match=r"^[A-Z_]+") as complaint:
         load(_env_file=None, **VALUES | wrong)
