@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -14,8 +15,8 @@ from chat.storage.steady_time import SteadyTime
 
 @pytest.mark.parametrize("module", [cluster, connection, pool])
 @pytest.mark.parametrize("jump", [-3_600, 3_600])
-def test_it_goes_on_evenly(module: object, jump: int) -> None:
-    assert isinstance(module.time, SteadyTime)  # type: ignore[attr-defined]
+def test_it_goes_on_evenly(module: Any, jump: int) -> None:
+    assert isinstance(module.time, SteadyTime)
     now = time.time()
     with patch("time.time", lambda: now + jump):
         assert abs(module.time.time() - now) < 60
