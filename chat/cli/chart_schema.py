@@ -20,13 +20,20 @@ SERVERS = frozenset({"kafka_port", "worker_id"})
 
 
 def with_settings(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with today's settings: those that are secret under `secrets`, the others under `settings`."""
+    """The schema with today's settings: secret ones may stand in `secrets`, the others in `settings`.
+
+    Those of all pods and those of one component have the same shape.
+    """
     named: dict[str, list[str]] = {"settings": [], "secrets": []}
     for name, field in Settings.model_fields.items():
         if name not in PLACES | SERVERS:
             named["settings" if field.repr else "secrets"].append(name.upper())
-    parts = {part: schema["properties"][part] | {"propertyNames": {"enum": names}} for part, names in named.items()}
-    return schema | {"properties": schema["properties"] | parts}
+    shapes = schema["definitions"]
+    return schema | {"definitions": shapes | {part: _named(shapes[part], names) for part, names in named.items()}}
+
+
+def _named(shape: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    return shape | {"propertyNames": {"enum": names}}
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ RENDERED = (HELM / "rendered.yaml").read_text(encoding="utf-8")
 OBJECTS: list[dict[str, Any]] = [one for one in yaml.safe_load_all(RENDERED) if one]
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 VALUES = Draft7Validator(SCHEMA)
+COMPONENTS = {"worker": "worker", "api": "api", "migration": "operator"}
+"""With their roles, as deploy/kafka and deploy/cassandra name them."""
 OWN_SCHEMAS = {"ScaledObject", "ServiceMonitor"}
 """Kinds that Kubernetes does not have by itself."""
 
@@ -57,6 +59,15 @@ def containers() -> Iterator[dict[str, Any]]:
     """All of all pods."""
     for _, pod in pods():
         yield from pod["initContainers"] + pod["containers"]
+
+
+def environments() -> dict[str, dict[str, Any]]:
+    """By component what its process is given: values, and of secrets where they are."""
+    return {
+        component: {one["name"]: one.get("value") or one["valueFrom"]["secretKeyRef"] for one in container["env"]}
+        for component, pod in pods()
+        for container in pod["containers"]
+    }
 
 
 def of_kind(kind: str) -> dict[str, dict[str, Any]]:
@@ -93,7 +104,7 @@ def test_kubernetes_knows_every_field(version: str) -> None:
 def test_the_schema_of_values_has_todays_settings() -> None:
     """`make docs` would change nothing; every setting is a value, a secret, or the chart's own."""
     assert with_settings(SCHEMA) == SCHEMA
-    known = [SCHEMA["properties"][part]["propertyNames"]["enum"] for part in ("settings", "secrets")]
+    known = [SCHEMA["definitions"][part]["propertyNames"]["enum"] for part in ("settings", "secrets")]
     assert {*known[0], *known[1]} | {name.upper() for name in PLACES | SERVERS} == set(
         map(str.upper, Settings.model_fields)
     )
@@ -107,6 +118,9 @@ def test_wrong_values_are_refused() -> None:
         {"settings": {"KAFKA_BOOTSTRAP_SERVER": "kafka:9092"}},
         {"settings": {"CASSANDRA_PASSWORD": "in plain text"}},
         {"secrets": {"CASSANDRA_PASSWORD": "in plain text"}},
+        *({component: {"settings": {"KAFKA_SASL_USER": "chat"}}} for component in COMPONENTS),
+        *({component: {"settings": {"CASSANDRA_PASSWORD": "in plain text"}}} for component in COMPONENTS),
+        *({component: {"secrets": {"CASSANDRA_PASSWORD": "in plain text"}}} for component in COMPONENTS),
         {"image": {"repository": ""}},
         {"keys": {"secretName": ""}},
         {"ledger": {"claimName": ""}},
@@ -122,12 +136,50 @@ def test_the_settings_are_accepted() -> None:
     for component, pod in pods():
         (container,) = pod["containers"]
         env = {one["name"]: one for one in container["env"]}
+        assert len(env) == len(container["env"]), component
         assert {name.lower() for name in env} <= set(Settings.model_fields), component
         given = {name.lower(): one.get("value", "a secret of the cluster, 32 bytes long") for name, one in env.items()}
         settings = Settings.model_validate(given)
         assert settings.environment == "production"
         assert settings.topic_partitions == 24
-        assert env["CASSANDRA_PASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "chat-cassandra", "key": "password"}
+
+
+def test_each_pod_has_the_identity_of_its_role() -> None:
+    """Users that the roles were granted to, and of the passwords its own alone."""
+    roles = "".join((ROOT / "deploy" / "cassandra" / name).read_text("utf-8") for name in ("operator.cql", "roles.cql"))
+    acls = yaml.safe_load((ROOT / "deploy" / "kafka" / "acls.yaml").read_text(encoding="utf-8"))
+    assert environments().keys() == COMPONENTS.keys()
+    for component, env in environments().items():
+        role = COMPONENTS[component]
+        assert role in acls
+        assert env["KAFKA_SASL_USERNAME"] == f"chat-{role}"
+        assert f"CREATE ROLE IF NOT EXISTS chat_{role};" in roles
+        assert env["CASSANDRA_USERNAME"] == f"chat_{role}_login"
+        secrets = {one["name"] for one in env.values() if isinstance(one, dict)}
+        assert secrets - {"chat-redis"} == {f"chat-{role}"}
+        assert ("REDIS_URL" in env) == (component == "api")
+
+
+def test_what_a_component_has_of_its_own_goes_before_what_all_share() -> None:
+    """In both directions: the shared ones hold where it says nothing, and its own are nobody else's."""
+    given = values()
+    for component, env in environments().items():
+        own = given[component]
+        asked = given["settings"] | own["settings"] | given["secrets"] | own["secrets"]
+        assert {name: one for name, one in env.items() if name.lower() not in PLACES} == asked, component
+    assert {component: env["LOG_LEVEL"] for component, env in environments().items()} == {
+        "worker": "INFO",
+        "api": "WARNING",
+        "migration": "INFO",
+    }
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_component_may_have_nothing_of_its_own(component: str) -> None:
+    """As without the example: nothing by default, and the shared ones are enough for the schema."""
+    default = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert (default[component]["settings"], default[component]["secrets"]) == ({}, {})
+    assert VALUES.is_valid(values() | {component: default[component]})
 
 
 def test_no_container_may_more_than_it_must() -> None:

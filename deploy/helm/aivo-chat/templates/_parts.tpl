@@ -24,16 +24,21 @@ app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Version }}
 {{- end -}}
 
-{{- /* Settings stand in the pods themselves: a hook finds no ConfigMap yet, and a change rolls the pods. */ -}}
+{{- /*
+Settings stand in the pods themselves: a hook finds no ConfigMap yet, and a change rolls the pods. A component's own go
+before the shared ones; copied, since `merge` writes into what it is given. Takes [root, component].
+*/ -}}
 {{- define "chat.env" -}}
+{{- $ := index . 0 -}}
+{{- $own := index $.Values (index . 1) -}}
 - {name: KEK_FOLDER, value: /run/chat/keys}
 - {name: SIGNING_KEY_FILE, value: /run/chat/keys/signing.pem}
 - {name: EXPORT_FOLDER, value: /exports}
 - {name: ERASURE_LEDGER, value: /ledger}
-{{- range $name, $value := .Values.settings }}
+{{- range $name, $value := merge (deepCopy ($own.settings | default dict)) $.Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
-{{- range $name, $secret := .Values.secrets }}
+{{- range $name, $secret := merge (deepCopy ($own.secrets | default dict)) $.Values.secrets }}
 - name: {{ $name }}
   valueFrom:
     secretKeyRef: {name: {{ $secret.name | quote }}, key: {{ $secret.key | quote }}}
