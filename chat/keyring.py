@@ -82,10 +82,14 @@ class Keyring:
 
 
 class Keyrings(Protocol):
-    """Where a ring is kept. Both methods raise `StorageUnavailable`."""
+    """Where a ring is kept. Every method raises `StorageUnavailable`."""
 
     async def load(self) -> Keyring:
         """The ring as it is now."""
+        ...
+
+    async def now(self) -> int:
+        """The time, in ms since 1970, by the clock of all who share the ring."""
         ...
 
     async def swap(self, before: Keyring, after: Keyring) -> bool:

@@ -78,20 +78,15 @@ class SecretKey:
         await asyncio.Event().wait()
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class JwksKeys:
     """`JWT_JWKS_URL`: fetched every minute, and in between for a token that no key opens which is known.
 
-    A set that cannot be fetched changes nothing: what is known goes on to count. `clock` gives ms since 1970.
+    A set that cannot be fetched changes nothing: what is known goes on to count.
     """
 
-    def __init__(self, fetch: Fetch, keyrings: Keyrings, clock: Callable[[], int] = _now) -> None:
+    def __init__(self, fetch: Fetch, keyrings: Keyrings) -> None:
         self._fetch = fetch
         self._keyrings = keyrings
-        self._clock = clock
         self._ring = Keyring()
         self._refreshing = asyncio.Lock()
         self._failed_at = float("-inf")
@@ -125,7 +120,7 @@ class JwksKeys:
         self._ring = before = await self._keyrings.load()
         if fits and (at <= before.settled or fits(before)):
             return True
-        now = self._clock()
+        now = await self._keyrings.now()
         after = before.fetched(await self._fetched(), now)
         if fits and not fits(after):
             after = after.cooled_down(max(now, at))
@@ -148,7 +143,7 @@ class JwksKeys:
 
 
 class OwnKeyring:
-    """A ring of this process's own: `seed` gives what it begins with, and nothing is written anywhere."""
+    """A ring of this process's own, by its clock: `seed` gives what it begins with, and nothing is written anywhere."""
 
     def __init__(self, seed: Callable[[], Awaitable[Keyring]] | None = None) -> None:
         self._seed = seed
@@ -158,6 +153,9 @@ class OwnKeyring:
         if self._seed is not None:
             self._ring, self._seed = await self._seed(), None
         return self._ring
+
+    async def now(self) -> int:
+        return time.time_ns() // 1_000_000
 
     async def swap(self, _before: Keyring, after: Keyring) -> bool:
         self._ring = after

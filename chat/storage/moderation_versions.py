@@ -1,10 +1,10 @@
 """Which rules of moderation were used, and since when: one partition, changed by lightweight transactions only."""
 
-import time
 from collections.abc import Sequence
 
 from chat.errors import ModerationUnfit
 from chat.moderation.rules import Version
+from chat.storage.server_clock import server_time
 from chat.storage.session import Connection
 
 _NAME = "content"
@@ -38,7 +38,7 @@ async def require_none(connection: Connection) -> None:
 
 async def _hold_one(connection: Connection, version: Version) -> int:
     digest = version.digest()
-    since = max(int(time.time() * 1000), int(version.begins.timestamp() * 1000))
+    since = max(await server_time(connection), int(version.begins.timestamp() * 1000))
     row = (await connection.execute(_HOLD, (_NAME, version.name, digest, since)))[0]
     if row.applied:
         return since

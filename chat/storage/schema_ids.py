@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from chat.errors import BadSetting, RegistryMadeAnew, RegistryUnavailable
+from chat.storage.server_clock import server_time
 from chat.storage.session import Connection
 from schemas.confluent import NONE_OF_OURS
 
@@ -61,6 +62,10 @@ class Registry(Protocol):
 class Rows(Protocol):
     """Where it is kept."""
 
+    async def now(self) -> int:
+        """The time, in ms since 1970, by the clock of all workers. Raises `StorageUnavailable`."""
+        ...
+
     async def read(self, schema_id: int) -> Kept | None:
         """None where nobody asked for the id yet. Raises `StorageUnavailable`."""
         ...
@@ -75,6 +80,9 @@ class SchemaIdRows:
     """The table `schema_ids`. Every method raises `StorageUnavailable`."""
 
     connection: Connection
+
+    async def now(self) -> int:
+        return await server_time(self.connection)
 
     async def read(self, schema_id: int) -> Kept | None:
         rows = await self.connection.execute(_READ, (schema_id,))
@@ -103,9 +111,8 @@ class SchemaIdRows:
 
 async def beginning(rows: Rows) -> int:
     """Until when (broker time, ms) no worker had a registry; now, for the first one. Raises `StorageUnavailable`."""
-    now = Kept(NONE_OF_OURS, time.time_ns() // 1_000_000)
     while (kept := await rows.read(_BEGINNING)) is None:
-        await rows.change(_BEGINNING, None, now)
+        await rows.change(_BEGINNING, None, Kept(NONE_OF_OURS, await rows.now()))
     return kept.unknown_until
 
 

@@ -12,6 +12,12 @@ RENEW_SECONDS = 60.0
 _NOW = "SELECT toUnixTimestamp(now()) AS millis FROM system.local"
 
 
+async def server_time(connection: Connection) -> int:
+    """What time it is for a node, in ms since 1970: for what all workers keep to. Raises `StorageUnavailable`."""
+    rows = await connection.execute(_NOW)
+    return int(rows[0].millis)
+
+
 class ServerClock:
     """The wall clock of the node that was asked last."""
 

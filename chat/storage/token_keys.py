@@ -1,6 +1,7 @@
 """The ring of token keys that all workers share: one partition, changed by lightweight transactions only."""
 
 from chat.keyring import HeldKey, Keyring
+from chat.storage.server_clock import server_time
 from chat.storage.session import Connection
 
 _NAME = "jwks"
@@ -18,6 +19,9 @@ class SharedKeyring:
 
     async def load(self) -> Keyring:
         return await load(self._connection)
+
+    async def now(self) -> int:
+        return await server_time(self._connection)
 
     async def swap(self, before: Keyring, after: Keyring) -> bool:
         changed = [one for one in after.keys if one not in before.keys]

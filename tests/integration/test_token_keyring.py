@@ -1,6 +1,7 @@
 """The ring of token keys in Cassandra, which workers share and the API begins with."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -31,6 +32,7 @@ def migrated(servers: Addresses) -> Iterator[Settings]:
 async def test_what_is_kept_is_what_was_learnt(connection: Connection) -> None:
     """From nothing through a key's coming, its end and its coming back, spans and times to the millisecond."""
     ring = SharedKeyring(connection)
+    assert abs(await ring.now() - time.time() * 1000) < 60_000
     steps = [Keyring()]
     for jwks, later in (([ONE], 0), ([ONE, TWO], 1), ([TWO], 2), ([TWO], 10**7), ([ONE], 10**8)):
         steps.append(steps[-1].fetched(jwks, NOW + later).cooled_down(NOW + later))

@@ -78,8 +78,12 @@ class World:
     verdicts: list[Verdict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.workers = [JwksKeys(self.fetch, self.ring, lambda: self.now) for _ in range(WORKERS)]
+        self.ring.now = self.time  # type: ignore[method-assign]
+        self.workers = [JwksKeys(self.fetch, self.ring) for _ in range(WORKERS)]
         self.refreshed = [self.now - 30_000 * number for number in range(WORKERS)]
+
+    async def time(self) -> int:
+        return self.now
 
     async def fetch(self) -> list[str]:
         self.fetches.append(self.now)

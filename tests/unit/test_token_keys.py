@@ -35,7 +35,12 @@ class KeyServer:
 
     def keys(self, ring: OwnKeyring | None = None) -> JwksKeys:
         """The keys of a process that asks this server."""
-        return JwksKeys(self.fetch, ring or OwnKeyring(), lambda: self.now)
+        ring = ring or OwnKeyring()
+        ring.now = self.time  # type: ignore[method-assign]
+        return JwksKeys(self.fetch, ring)
+
+    async def time(self) -> int:
+        return self.now
 
 
 @pytest.fixture(autouse=True)
