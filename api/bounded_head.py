@@ -8,6 +8,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.bounded_sending import BREAK_OFF
+
 MAX_HEAD_BYTES = 65_536
 """Of the request line and the headers, and what more came with the last of them. A token has a few hundred."""
 
@@ -15,7 +17,7 @@ _REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r
 
 
 class BoundedHead(HttpToolsProtocol):
-    """Answers 431 and closes the connection where a head does not end in time."""
+    """Answers 431 and closes the connection where a head does not end in time; lets answers break it off."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,6 +28,7 @@ class BoundedHead(HttpToolsProtocol):
         """The parser's call."""
         self._in_head = True
         super().on_message_begin()
+        self.scope["state"][BREAK_OFF] = self.transport.abort
 
     def on_headers_complete(self) -> None:
         """The parser's call."""
