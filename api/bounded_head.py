@@ -9,6 +9,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.bounded_sending import BREAK_OFF
+
 MAX_HEAD_BYTES = 65_536
 """Of the request line and the headers, or of trailers, and what more came with the last of them. A token has a few
 hundred.
@@ -22,7 +24,7 @@ _REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r
 
 class BoundedHead(HttpToolsProtocol):
     """Answers 431 and closes the connection where a head or its trailers are too long, and closes it where a head takes
-    too long. Trailers are for nobody.
+    too long. Trailers are for nobody. Lets answers break the connection off.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,6 +48,7 @@ class BoundedHead(HttpToolsProtocol):
         self._in_message = self._in_head = True
         self._begin()
         super().on_message_begin()
+        self.scope["state"][BREAK_OFF] = self.transport.abort
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser's call, for trailers too."""

@@ -1,13 +1,14 @@
 """The bundles of exports, and the public key that they are checked with."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.auth import Caller
+from api.auth import Caller, token_left
+from api.bounded_sending import BoundedSending
 from api.documents import SigningKeys, documented, problems
 from api.middleware import BODILESS
 from api.parameters import RequestId
@@ -20,6 +21,7 @@ from chat.domain.privacy import Kind, State
 from chat.domain.privacy import Request as PrivacyRequest
 from chat.errors import BundleGone, NotVisible
 from chat.ids import new_id
+from chat.privacy.export.download import Judge
 from chat.privacy.export.shelf import Shelf
 from chat.storage.privacy_store import Entry
 
@@ -40,7 +42,8 @@ ZIP: dict[int | str, dict[str, Any]] = {
 async def get_export(request: Request, caller: Exporter, request_id: RequestId) -> Response:
     """A finished bundle as a zip, put together while it is sent. That it was fetched is noted before it is.
 
-    Of a learner who was erased there is none, from the destruction of the learner's key on.
+    Of a learner who was erased there is none, from the destruction of the learner's key on. What is under way then, or
+    outlives its token, or is not taken, is broken off before its `Content-Length`.
     """
     side = read_side(request)
     shelf = _shelf(request)
@@ -51,7 +54,7 @@ async def get_export(request: Request, caller: Exporter, request_id: RequestId) 
         download = await shelf.open(found)
     except BundleGone as error:
         raise NotVisible from error
-    body = download.stream()
+    body = download.stream(_judge(request, shelf, found))
     if BODILESS in request.scope:
         body = _nothing()
     else:
@@ -61,7 +64,7 @@ async def get_export(request: Request, caller: Exporter, request_id: RequestId) 
         "content-disposition": f'attachment; filename="export-{request_id}.zip"',
         "cache-control": "private, no-store",
     }
-    return StreamingResponse(body, media_type="application/zip", headers=headers)
+    return BoundedSending(body, media_type="application/zip", headers=headers)
 
 
 @router.get("/signing-keys", response_class=Json, responses=documented(SigningKeys))
@@ -70,7 +73,21 @@ async def get_signing_keys(request: Request, _caller: Exporter) -> Response:
     return Json({"keys": [_shelf(request).public_jwk]})
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+def _judge(request: Request, shelf: Shelf, found: PrivacyRequest) -> Judge:
+    """Whether the token still counts, and its learner's life stands. Raises as the route does before the first byte.
+
+    Where nobody can tell it raises too: a bundle has all of a learner's words.
+    """
+    left = token_left(request)
+
+    async def judge() -> None:
+        await left()
+        await shelf.judge(found)
+
+    return judge
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
     """For HEAD: no chunk is read, and nothing was fetched."""
     yield b""
 

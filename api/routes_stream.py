@@ -1,15 +1,14 @@
 """A thread's live stream, as server-sent events."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.auth import Caller, token_left, visible_thread
+from api.bounded_sending import BoundedSending
 from api.documents import problems
 from api.live.frames import End
 from api.live.listener import Listener
@@ -19,9 +18,6 @@ from api.problem_codes import ProblemCode
 from api.read_side import read_side
 from chat.domain.principal import Permission, Principal
 from chat.errors import NotVisible
-
-SEND_SECONDS = 30.0
-"""A client that takes nothing for so long is gone; its connection is broken off."""
 
 HEADERS = {
     "cache-control": "no-store, no-transform",
@@ -51,26 +47,22 @@ router = APIRouter(prefix="/api/v1/threads/{thread_id}/stream", tags=["messages"
 MessageReader = Annotated[Principal, Depends(Caller(Permission.MESSAGES_READ))]
 
 
-class LiveResponse(StreamingResponse):
+class LiveResponse(BoundedSending):
     """Sends what its listener is told; however it ends, the listener has left then."""
 
     media_type = "text/event-stream"
 
     def __init__(self, listener: Listener) -> None:
-        super().__init__(_nothing(), headers=HEADERS)
+        super().__init__(listener.stream(), headers=HEADERS)
         self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
-            async with asyncio.timeout(SEND_SECONDS):
-                await send(message)
-
         with self._listener:
-            async with aclosing(self._listener.stream()) as self.body_iterator:
-                try:
-                    await super().__call__(scope, receive, sending)
-                except TimeoutError:  # an answer without an end is broken off by the server
-                    self._listener.end(End.SLOW)
+            await super().__call__(scope, receive, send)
+
+    def not_taken(self) -> None:
+        """It is counted as slow."""
+        self._listener.end(End.SLOW)
 
 
 @router.get("", response_class=StreamingResponse, responses=problems(*(code.status for code in ProblemCode)) | STREAM)

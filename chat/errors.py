@@ -72,6 +72,10 @@ class BadInput(Permanent):
         self.rule = rule
 
 
+class NotTaken(Permanent):
+    """A client does not take what it asked for."""
+
+
 class TooManyListeners(Transient):
     """This process serves as many live streams as it may; another one may have room, or this one later."""
 

@@ -180,6 +180,10 @@ async def no_progress(_chunk: str) -> None:
     """For who does not care."""
 
 
+async def unjudged() -> None:
+    """For readers who may go on."""
+
+
 async def build(store: BundleStore, reads: Any, article: Article = Article.ACCESS, **options: Any) -> Contents:
     """A whole bundle."""
     return await builder(store, **options).build(reads, subject(article), no_progress)
@@ -188,7 +192,7 @@ async def build(store: BundleStore, reads: Any, article: Article = Article.ACCES
 async def zipped(store: BundleStore, wrap: KeyWrap | None = None, tenant: str = TENANT) -> bytes:
     """The zip of the bundle, whose length is the one that was told."""
     download = await Download.open(store, wrap or LocalWrap(), tenant, REQUEST)
-    content = b"".join([piece async for piece in download.stream()])
+    content = b"".join([piece async for piece in download.stream(unjudged)])
     assert len(content) == download.length
     return content
 

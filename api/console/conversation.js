@@ -1,17 +1,20 @@
 // One thread's messages and its live tail. It holds messages by seq, so that what is missing is known to be missing.
 
-import { Refused, events, get } from "./service.js";
+import { Refused, events, get, shut } from "./service.js";
 
 const PAGE = 50;
 const MOST = 200;
 const FIRST_WAIT = 1000; // milliseconds
 const LONGEST_WAIT = 30000;
-const LAST_WORDS = {
+const GONE = {
   thread_deleted: "the thread was deleted",
   learner_erased: "the learner was erased",
+};
+const SHUT = {
   token_expired: "the token has expired",
   unauthenticated: "the token does not count any more",
 };
+const HIDDEN = [401, 403, 404];
 
 export class Conversation {
   constructor(threadId, changed) {
@@ -20,6 +23,7 @@ export class Conversation {
     this.messages = new Map();
     this.state = { name: "connecting", text: "Connecting" };
     this.expired = 0; // no message up to this seq is there any more
+    this.over = false; // nothing of it may be shown any more
     this.stop = new AbortController();
   }
 
@@ -43,8 +47,10 @@ export class Conversation {
     return gap ? gap[0] - 1 : (this.seqs.at(-1) ?? 0);
   }
 
+  // What is under way brings nothing any more.
   close() {
     this.stop.abort();
+    this.messages = new Map();
   }
 
   async earlier() {
@@ -73,13 +79,14 @@ export class Conversation {
       try {
         for await (const one of events(`${this.path}/stream`, this.contiguous, this.stop.signal)) {
           wait = FIRST_WAIT;
-          if (one.event === "end" && LAST_WORDS[one.data.reason]) return this.#say("ended", `Ended: ${LAST_WORDS[one.data.reason]}`);
+          if (one.event === "end" && SHUT[one.data.reason]) return shut(SHUT[one.data.reason]);
+          if (one.event === "end" && GONE[one.data.reason]) return this.#end(GONE[one.data.reason]);
           await this.#take(one);
         }
         this.#say("away", "Connecting again");
       } catch (error) {
         if (this.stop.signal.aborted) return;
-        if (error instanceof Refused && [401, 403, 404].includes(error.status)) return this.#withoutStream(error);
+        if (error instanceof Refused && HIDDEN.includes(error.status)) return this.#withoutStream(error);
         if (error instanceof Refused && error.wait) wait = error.wait * 1000;
         this.#say("away", "Connecting again");
       }
@@ -97,7 +104,15 @@ export class Conversation {
         error = worse;
       }
     }
-    this.#say("ended", `Ended: ${error.message}`);
+    this.#end(error.message);
+  }
+
+  // Whoever was erased, or may be seen no more, is not left on the page.
+  #end(why) {
+    if (this.stop.signal.aborted) return;
+    this.close();
+    this.over = true;
+    this.#say("ended", `Ended: ${why}`);
   }
 
   async #take(one) {
@@ -124,7 +139,7 @@ export class Conversation {
     try {
       await this.fill([seqs[0], seqs.at(-1)]);
     } catch (error) {
-      this.messages = held;
+      if (!this.stop.signal.aborted) this.messages = held;
       throw error;
     }
   }
@@ -136,8 +151,15 @@ export class Conversation {
     this.changed(this);
   }
 
-  #page(params) {
-    return get(`${this.path}/messages`, params, this.stop.signal);
+  async #page(params) {
+    try {
+      const page = await get(`${this.path}/messages`, params, this.stop.signal);
+      this.stop.signal.throwIfAborted();
+      return page;
+    } catch (error) {
+      if (error instanceof Refused && HIDDEN.includes(error.status)) this.#end(error.message);
+      throw error;
+    }
   }
 
   #hold(items) {

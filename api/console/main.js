@@ -3,7 +3,7 @@
 import { $, made, say, show, when } from "./page.js";
 import * as privacy from "./privacy.js";
 import * as refusals from "./refusals.js";
-import { Refused, claims, get, token } from "./service.js";
+import { claims, get, token } from "./service.js";
 import * as thread from "./thread.js";
 
 const PANELS = { privacy, refusals };
@@ -38,7 +38,7 @@ function enter() {
 
 async function follow() {
   const learner = place().get("learner");
-  conversation?.close();
+  if (conversation) drop(); // what nobody follows is not shown: nobody would hear that it is gone
   say("");
   if (learner === null || token.read() === null) return;
   $("learner").value = learner;
@@ -50,9 +50,41 @@ async function follow() {
   }
   if (panel) await PANELS[panel].open(learner);
   if ($("threads").dataset.learner !== learner) await list(learner);
-  if (asked.has("thread")) conversation = thread.open(await get(`threads/${encodeURIComponent(asked.get("thread"))}`));
-  else if (!panel) show(made("p", { class: "empty" }, $("threads").children.length ? "Choose a thread." : `${learner} has no threads that this token may see.`));
+  if (asked.has("thread")) {
+    const found = await get(`threads/${encodeURIComponent(asked.get("thread"))}`);
+    if (place().toString() !== asked.toString()) return;
+    conversation?.close();
+    conversation = thread.open(found, over);
+  } else if (!panel) show(made("p", { class: "empty" }, $("threads").children.length ? "Choose a thread." : `${learner} has no threads that this token may see.`));
   for (const one of $("threads").querySelectorAll("button")) one.setAttribute("aria-current", one.dataset.thread === asked.get("thread"));
+}
+
+function drop(...instead) {
+  conversation?.close();
+  conversation = null;
+  $("content").replaceChildren(...instead);
+}
+
+function forgetThreads() {
+  $("threads").replaceChildren();
+  delete $("threads").dataset.learner;
+  $("more-threads").hidden = true;
+}
+
+// The shown thread is gone, its learner perhaps too: the titles beside it are asked for again.
+function over(ended) {
+  if (ended !== conversation) return;
+  drop(made("p", { class: "state", role: "alert", id: "state", "data-state": "ended" }, ended.state.text));
+  forgetThreads();
+  tried(() => list(place().get("learner")));
+}
+
+// Nothing that was read with the token stays, shown or hidden.
+function shut(why) {
+  drop();
+  forgetThreads();
+  enter();
+  say(why);
 }
 
 const current = (id, yes) => $(id).setAttribute("aria-current", yes);
@@ -84,9 +116,7 @@ async function tried(work) {
   try {
     await work();
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) token.forget();
     if (error.name !== "AbortError") say(error.message);
-    if (token.read() === null) enter();
   }
 }
 
@@ -110,6 +140,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   $("content").focus();
 });
+window.addEventListener("shut", ({ detail }) => shut(detail));
 window.addEventListener("hashchange", () => { takeToken(); tried(enter); });
 takeToken();
 tried(enter);

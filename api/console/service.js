@@ -17,6 +17,13 @@ export const token = {
   forget: () => sessionStorage.removeItem(KEPT),
 };
 
+// The token counts no more: whoever shows what was read with it is told why. A token that came meanwhile stays.
+export function shut(why, sent = token.read()) {
+  if (sent !== token.read()) return;
+  token.forget();
+  dispatchEvent(new CustomEvent("shut", { detail: why }));
+}
+
 // What the token says; nothing is trusted to it: the service judges.
 export function claims() {
   try {
@@ -31,15 +38,21 @@ export function claims() {
 async function ask(path, params, options) {
   const url = new URL(path, BASE);
   for (const [name, value] of Object.entries(params)) if (value !== null && value !== undefined) url.searchParams.set(name, value);
-  const headers = { authorization: `Bearer ${token.read()}`, ...options.headers };
+  const sent = token.read();
+  const headers = { authorization: `Bearer ${sent}`, ...options.headers };
   const answer = await fetch(url, { ...options, headers, cache: "no-cache", credentials: "omit" });
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw new Refused(answer.status, problem.detail ?? `the service answers ${answer.status}`, Number(answer.headers.get("retry-after")));
+  const detail = problem.detail ?? `the service answers ${answer.status}`;
+  if (answer.status === 401) shut(detail, sent);
+  throw new Refused(answer.status, detail, Number(answer.headers.get("retry-after")));
 }
 
 export async function get(path, params = {}, signal = null) {
-  return (await ask(path, params, { signal })).json();
+  const sent = token.read();
+  const found = await (await ask(path, params, { signal })).json();
+  if (sent !== token.read()) throw new DOMException("the token is another one now", "AbortError");
+  return found;
 }
 
 // Server-sent events over fetch, since EventSource can send no header. Yields {event, data, id}.

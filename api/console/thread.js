@@ -4,7 +4,8 @@ import { Conversation } from "./conversation.js";
 import { made, say, show, when } from "./page.js";
 import { claims } from "./service.js";
 
-export function open(thread) {
+// `over` is called when nothing of it may be shown any more.
+export function open(thread, over) {
   const messages = made("ol", { id: "messages", role: "log", "aria-live": "polite", "aria-label": "Messages" });
   const state = made("p", { class: "state", role: "status", id: "state" });
   const held = made("p", { id: "held" });
@@ -14,6 +15,10 @@ export function open(thread) {
   show(made("div", { class: "head" }, made("h2", {}, thread.title), held, state), earlier, messages);
 
   function draw() {
+    if (conversation.over) {
+      shown.clear();
+      return over(conversation);
+    }
     const { seqs, gaps } = conversation;
     state.dataset.state = conversation.state.name;
     if (state.textContent !== conversation.state.text) state.textContent = conversation.state.text;

@@ -27,7 +27,7 @@ OFFICER = token(TENANT, user="officer-1", role="compliance")
 
 
 class Streams:
-    """Answers the console's streams, a script of events each, and notes from where each was asked for."""
+    """Answers the console's streams, a script of events each, and is away then; notes from where each was asked for."""
 
     def __init__(self, page: Page, *scripts: Iterable[str]) -> None:
         self._scripts = [*scripts]
@@ -36,8 +36,10 @@ class Streams:
 
     def _answer(self, route: Route, request: Request) -> None:
         self.asked.append(request.headers.get("last-event-id"))
-        body = "".join(self._scripts.pop(0)) if self._scripts else sse("end", {"reason": "token_expired"})
-        route.fulfill(status=200, content_type="text/event-stream", body=body)
+        if self._scripts:
+            route.fulfill(status=200, content_type="text/event-stream", body="".join(self._scripts.pop(0)))
+        else:
+            route.fulfill(status=503, headers={"retry-after": "3600"}, json={})
 
 
 class ReceiptJob(NotingJob):
@@ -89,6 +91,15 @@ def shown_seqs(page: Page) -> list[int]:
     return [int(str(one.get_attribute("data-seq"))) for one in page.locator(".message").all()]
 
 
+def until_asked(page: Page, streams: Streams, wanted: list[str | None]) -> None:
+    """Returns when the console has asked for its streams from where it is to, and for no other."""
+    for _ in range(200):
+        if streams.asked == wanted:
+            return
+        page.wait_for_timeout(50)
+    assert streams.asked == wanted
+
+
 def opened(page: Page, address: str, bearer: str = TEACHER) -> None:
     """Follows a link with a token, and opens the learner's thread."""
     page.goto(f"{address}/console#token={bearer}&learner=learner-1")
@@ -117,8 +128,7 @@ def test_what_is_missing_is_shown_and_read(page: Page, serve: Serve) -> None:
     opened(page, serve(make_app(history)))
     expect(page.locator("#held")).to_have_text("Messages 1–7, 1 gap")
     expect(page.locator(".gap")).to_contain_text("Messages 4–6 are missing here.")
-    expect(page.locator("#state")).to_have_text("Ended: the token has expired")
-    assert streams.asked == [None, "3"]
+    until_asked(page, streams, [None, "3"])
     assert shown_seqs(page) == [1, 2, 3, 7]
     finished(put_conversation(history, key_of(1), 7))
     page.get_by_role("button", name="Read them").click()
@@ -136,9 +146,9 @@ def test_the_tail_is_followed_over_a_broken_connection(page: Page, serve: Serve)
     finished(put_conversation(history, key_of(1), 3))
     opened(page, address)
     expect(page.locator(".husk")).to_have_count(1)
-    expect(page.locator("#state")).to_have_text("Ended: the token has expired")
+    until_asked(page, streams, [None, "3", "3"])
+    expect(page.locator("#state")).to_have_text("Connecting again")
     assert shown_seqs(page) == [1, 2, 3]
-    assert streams.asked == [None, "3", "3"]
 
 
 def test_earlier_messages_are_asked_for(page: Page, serve: Serve) -> None:
@@ -249,3 +259,55 @@ def test_a_token_that_does_not_count_is_said(page: Page, serve: Serve) -> None:
     page.goto(f"{serve(make_app(conversation(1)))}/console#token=nonsense&learner=learner-1")
     expect(page.get_by_role("alert")).not_to_be_empty()
     expect(page.get_by_label("Token")).to_be_visible()
+
+
+@pytest.mark.parametrize(("reason", "why"), [
+    ("learner_erased", "the learner was erased"), ("thread_deleted", "the thread was deleted"),
+])  # fmt: skip
+def test_of_what_is_gone_nothing_stays_on_the_page(page: Page, serve: Serve, reason: str, why: str) -> None:
+    """Neither words nor titles, and why is said."""
+    history = conversation(2)
+
+    def erased() -> Iterable[str]:
+        finished(history.delete_thread(key_of(1)))
+        yield sse("end", {"reason": reason})
+
+    page.clock.install()
+    Streams(page, [RESYNC], erased())
+    opened(page, serve(make_app(history)))
+    expect(page.locator("#held")).to_have_text("Messages 1–2, no gap")
+    page.clock.run_for(2_000)
+    expect(page.locator("#content")).to_have_text(f"Ended: {why}")
+    expect(page.locator("#threads li")).to_have_count(0)
+    assert_nothing_is_left(page)
+
+
+@pytest.mark.parametrize("reason", ["token_expired", "unauthenticated"])
+def test_behind_the_end_of_a_token_nothing_stays_on_the_page(page: Page, serve: Serve, reason: str) -> None:
+    """Shown or hidden; the door is there again, and why is said."""
+    page.clock.install()
+    Streams(page, [RESYNC], [sse("end", {"reason": reason})])
+    opened(page, serve(make_app(conversation(2))))
+    expect(page.locator("#held")).to_have_text("Messages 1–2, no gap")
+    page.clock.run_for(2_000)
+    expect(page.get_by_label("Token")).to_be_focused()
+    expect(page.get_by_role("alert")).to_contain_text("the token")
+    assert_nothing_is_left(page)
+
+
+def test_a_refused_token_leaves_nothing_on_the_page(page: Page, serve: Serve) -> None:
+    """Whatever was asked for with it; what the service said of it is read out."""
+    Streams(page, [RESYNC])
+    opened(page, serve(make_app(conversation(60))))
+    expect(page.locator("#held")).to_have_text("Messages 11–60, no gap")
+    page.route("**/messages?*", lambda route: route.fulfill(status=401, json={"detail": "the token has expired"}))
+    page.get_by_role("button", name="Earlier messages").click()
+    expect(page.get_by_role("alert")).to_have_text("the token has expired")
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert_nothing_is_left(page)
+
+
+def assert_nothing_is_left(page: Page) -> None:
+    """Of the thread's words and its title."""
+    assert "message " not in page.content()
+    assert "Fractions" not in page.content()

@@ -11,7 +11,7 @@ from chat.domain.model import Learner, LearnerId
 from chat.domain.privacy import Kind, State
 from chat.errors import BundleGone
 from chat.privacy.export.download import Download
-from tests.bundles import LocalWrap, lines, members
+from tests.bundles import LocalWrap, lines, members, unjudged
 from tests.erasing_service import CONTROL, ERASED, Service, no_pauses
 from tests.records import SUBJECTS, uid
 
@@ -87,7 +87,7 @@ class Story:
         for key in self.service.desk.kept.kept:
             with suppress(BundleGone):
                 download = await Download.open(self.service.bundles, LocalWrap(), *key)
-                files = members(b"".join([piece async for piece in download.stream()]))
+                files = members(b"".join([piece async for piece in download.stream(unjudged)]))
                 found[key.request_id] = {one["content"] for one in lines(files, "messages")}
         return found
 

@@ -1,9 +1,14 @@
 """Bundles over HTTP: who gets them, what is noted, and that nobody gets a half one."""
 
-import pytest
+from collections.abc import Callable
+from types import SimpleNamespace
 
+import pytest
+from fastapi import FastAPI
+
+from api import bounded_sending
 from chat.domain.model import Learner, LearnerId, Life
-from chat.errors import BundleDamaged, BundleStoreRefused, BundleStoreUnavailable
+from chat.errors import BundleDamaged, BundleGone, BundleStoreRefused, BundleStoreUnavailable
 from chat.privacy.export.build import Limits
 from chat.privacy.export.job import ExportJob
 from chat.privacy.export.shelf import Shelf
@@ -13,8 +18,9 @@ from chat.storage.memory_reads import MemoryHistory
 from tests import bundles
 from tests.api_client import ApiClient, client_of, make_app
 from tests.bundles import LocalWrap, MemoryStore
+from tests.connection import Connection
 from tests.privacy_desk import OFFICER, Desk, PrivacyLog
-from tests.records import SUBJECTS, token, uid
+from tests.records import NOW, SUBJECTS, token, uid
 
 BUNDLE = f"/api/v1/privacy/exports/{uid(4, 1)}"
 KEYS = "/api/v1/privacy/signing-keys"
@@ -24,8 +30,10 @@ class AwayStore(MemoryStore):
     """Answers as long as nobody gives it a fault."""
 
     fault: BundleStoreUnavailable | None = None
+    asked: Callable[[str], None] = staticmethod(lambda _name: None)
 
     async def get(self, bundle: str, name: str, limit: int | None = None) -> bytes | None:
+        self.asked(name)
         if self.fault is not None:
             raise self.fault
         return await super().get(bundle, name, limit)
@@ -49,8 +57,23 @@ class House:
         log.ask("ExportLearnerData", reason="access")
         await self.desk.take(log.records)
 
+    def app(self) -> FastAPI:
+        return make_app(MemoryHistory(), requests=self.desk.kept, exports=self.shelf)
+
     def client(self, bearer: str = OFFICER) -> ApiClient:
-        return client_of(make_app(MemoryHistory(), requests=self.desk.kept, exports=self.shelf), bearer)
+        return client_of(self.app(), bearer)
+
+    def during(self, chunk: str, happens: Callable[[], None]) -> list[str]:
+        """Something happens while a chunk is read; gives the names of all that are read, as they are."""
+        read: list[str] = []
+
+        def asked(name: str) -> None:
+            read.append(name)
+            if name == chunk:
+                happens()
+
+        self.store.asked = asked
+        return read
 
 
 async def _reads(_learner: LearnerId) -> ExportReads:
@@ -151,6 +174,60 @@ async def test_a_store_that_is_away_or_says_no_is_said(house: House, fault: Bund
     assert house.desk.audit()[-1][0] == "completed", "nothing was downloaded"
 
 
+async def test_a_download_ends_with_its_learners_life(house: House) -> None:
+    """Before the next chunk is read, though the erasure has deleted none yet; its client sees that it is not whole."""
+    await house.desk.run()
+    read = house.during("messages/000002", lambda: setattr(house, "life", Life(alive=False)))
+    connection = Connection(house.app(), BUNDLE, OFFICER)
+    await connection.run()
+    assert read[-1] == "messages/000002"
+    assert connection.broken_off
+    assert not connection.complete
+    assert connection.length is not None
+    assert 0 < len(connection.body) < connection.length
+
+
+async def test_a_download_ends_with_its_token(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is judged before each chunk, as at the beginning."""
+    await house.desk.run()
+    clock = [NOW / 1000]
+    monkeypatch.setattr("api.auth.time", SimpleNamespace(time=lambda: clock[0]))
+    read = house.during("messages/000002", lambda: clock.append(clock.pop() + 3_600))
+    connection = Connection(house.app(), BUNDLE, token(role="compliance", user="officer-1", ttl=3_600))
+    await connection.run()
+    assert read[-1] == "messages/000002"
+    assert connection.broken_off
+    assert not connection.complete
+
+
+async def test_whoever_takes_long_for_a_chunk_is_judged_within_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No piece of it comes any more behind the end of the learner's life."""
+    await house.desk.run()
+    monkeypatch.setattr("chat.privacy.export.download.JUDGE_SECONDS", 0.0)
+    download = await house.shelf.open(house.desk.request())
+    stream = download.stream(lambda: house.shelf.judge(house.desk.request()))
+    assert await anext(stream)
+    house.life = Life(alive=False)
+    with pytest.raises(BundleGone):
+        await anext(stream)
+
+
+async def test_a_client_that_takes_nothing_of_a_download_is_broken_off(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No chunk stays open for it."""
+    await house.desk.run()
+    monkeypatch.setattr(bounded_sending, "SEND_SECONDS", 0.05)
+    read = house.during("none", lambda: None)
+    connection = Connection(house.app(), BUNDLE, OFFICER, stalls=bool)
+    await connection.run()
+    assert connection.broken_off
+    assert not connection.complete
+    assert read[-1] == "manifest", "the first chunk, and no other"
+
+
 async def test_a_damaged_bundle_breaks_off(house: House) -> None:
     """Less than was told comes, and no reader takes it for a whole zip."""
     await house.desk.run()
@@ -159,5 +236,5 @@ async def test_a_damaged_bundle_breaks_off(house: House) -> None:
     pieces = []
     download = await house.shelf.open(house.desk.request())
     with pytest.raises(BundleDamaged):
-        pieces.extend([piece async for piece in download.stream()])
+        pieces.extend([piece async for piece in download.stream(bundles.unjudged)])
     assert sum(map(len, pieces)) < download.length

@@ -5,12 +5,12 @@ from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
-from starlette.types import Message, Scope
 
-from api import routes_stream
+from api import bounded_sending
 from api.live.rooms import Rooms
 from chat.storage.memory_reads import MemoryHistory
 from tests.api_client import TENANT, ApiClient, client_of, key_of, make_app, put_conversation
+from tests.connection import Connection
 from tests.records import token, uid
 from tests.sse import parse, seqs
 from tests.wait import until_async
@@ -147,40 +147,15 @@ async def test_another_sites_page_may_listen() -> None:
     assert answer.headers["access-control-allow-origin"] == "https://school.example"
 
 
-class Connection:
-    """One request to an application, without a server between: what it takes, and when it goes."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
-        self.body = b""
-        self.complete = False
-        self.takes = asyncio.Event()
-        self.gone = asyncio.Event()
-
-    async def run(self) -> None:
-        bearer = [(b"authorization", f"Bearer {token(TENANT)}".encode())]
-        scope: Scope = {
-            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "GET",
-            "path": PATH, "raw_path": PATH.encode(), "query_string": b"", "headers": bearer, "scheme": "http",
-            "server": ("api", 80), "client": ("192.0.2.1", 1), "root_path": "",
-        }  # fmt: skip
-        await self.app(scope, self._receive, self._send)
-
-    async def _receive(self) -> Message:
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Message) -> None:
-        self.body += message.get("body", b"")
-        self.complete = not message.get("more_body", True)
-        if b"resync" in self.body:
-            await self.takes.wait()
+def connected(app: FastAPI) -> Connection:
+    """A client that takes the beginning and no more."""
+    return Connection(app, PATH, token(TENANT), lambda body: b"resync" in body)
 
 
 async def test_a_client_that_goes_leaves_nothing_behind() -> None:
     """Its listener is told nothing more."""
     app, rooms = await application(seconds=3600)
-    connection = Connection(app)
+    connection = connected(app)
     running = asyncio.create_task(connection.run())
     await until_async(lambda: b"resync" in connection.body)
     assert rooms.learners()
@@ -191,9 +166,10 @@ async def test_a_client_that_goes_leaves_nothing_behind() -> None:
 
 async def test_a_client_that_takes_nothing_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of it stays in memory."""
-    monkeypatch.setattr(routes_stream, "SEND_SECONDS", 0.05)
+    monkeypatch.setattr(bounded_sending, "SEND_SECONDS", 0.05)
     app, rooms = await application(seconds=3600)
-    connection = Connection(app)
+    connection = connected(app)
     await connection.run()
+    assert connection.broken_off
     assert not connection.complete
     assert not rooms.learners()

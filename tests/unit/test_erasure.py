@@ -18,7 +18,7 @@ from chat.privacy.receipt import verify
 from chat.storage import learner_keys
 from chat.storage.writes import MessageWrite
 from streams.erasure import STEPS, Enrolment, Erasure
-from tests.bundles import LocalWrap, lines, members
+from tests.bundles import LocalWrap, lines, members, unjudged
 from tests.erasing_service import CONTROL, ERASED, KEY, LIFE, Service, no_pauses, served
 from tests.privacy_desk import LEASE_SECONDS, Calls
 from tests.records import SUBJECTS, uid
@@ -144,7 +144,7 @@ async def test_the_bundles_of_the_erased_go_and_of_the_other_stay() -> None:
     await service.erase()
     assert {bundle for bundle, _ in service.bundles.objects} == {bundle_id("tenant-1", uid(4, 3))}
     download = await Download.open(service.bundles, LocalWrap(), "tenant-1", uid(4, 3))
-    files = members(b"".join([piece async for piece in download.stream()]))
+    files = members(b"".join([piece async for piece in download.stream(unjudged)]))
     assert [one["content"] for one in lines(files, "messages")] == ["word-200"]
     assert verify(service.desk.request(1).receipt, KEY.jwk)["counts"]["bundles"] == 2
 

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
@@ -14,6 +14,15 @@ from chat.privacy.export.bundle_key import KeyWrap
 from chat.privacy.export.chunk import BundleSeal
 from chat.privacy.export.member import Member
 from chat.privacy.export.store import BundleStore, bundle_id
+
+PIECE_BYTES = 65_536
+"""What is sent at once at most: whoever is slow takes a little in time, though never a whole chunk."""
+
+JUDGE_SECONDS = 30.0
+"""Whoever takes longer for a chunk is judged again within it."""
+
+Judge = Callable[[], Awaitable[object]]
+"""Asked whether a reader may go on; what it raises ends the download."""
 
 
 class Download:
@@ -44,18 +53,32 @@ class Download:
         """Bytes of the zip."""
         return archive.length(self._members, self._stamp)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The zip's bytes. Raises `BundleDamaged`, and `BundleGone` where it is deleted meanwhile."""
+    async def stream(self, judge: Judge) -> AsyncGenerator[bytes]:
+        """The zip's bytes. Raises `BundleDamaged`, `BundleGone` where it is deleted meanwhile, and what `judge` does.
+
+        That is asked before a chunk is opened, since a reader may take hours, and no right need last so long.
+        """
         for chunk in self.contents.chunks:
-            body = await self._body(chunk) if chunk.head.members else b""
-            ends = itertools.accumulate(member.packed for member in chunk.head.members)
-            for member, end in zip(chunk.head.members, ends, strict=True):
-                yield archive.local_header(member, self._stamp)
-                yield body[end - member.packed : end]
+            await judge()
+            judged = time.monotonic()
+            for piece in self._pieces(chunk, await self._body(chunk)):
+                if time.monotonic() - judged >= JUDGE_SECONDS:
+                    await judge()
+                    judged = time.monotonic()
+                yield piece
         for entry in archive.directory(self._members, self._stamp):
             yield entry
 
+    def _pieces(self, chunk: Kept, body: bytes) -> Iterator[bytes]:
+        ends = itertools.accumulate(member.packed for member in chunk.head.members)
+        for member, end in zip(chunk.head.members, ends, strict=True):
+            yield archive.local_header(member, self._stamp)
+            for at in range(end - member.packed, end, PIECE_BYTES):
+                yield body[at : min(at + PIECE_BYTES, end)]
+
     async def _body(self, chunk: Kept) -> bytes:
+        if not chunk.head.members:
+            return b""
         whole = await self._store.get(self._bundle, chunk.name)
         if whole is None:
             raise BundleGone("the bundle was deleted while it was read")

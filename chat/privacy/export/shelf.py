@@ -29,6 +29,10 @@ class Shelf(NamedTuple):
 
         No bundle of an earlier life is there in a later one, which does not begin before the erasure has ended.
         """
+        await self.judge(request)
+        return await Download.open(self.store, self.wrap, *request.key)
+
+    async def judge(self, request: Request) -> None:
+        """Raises `BundleGone` where the life of an export's learner is over, and what `life_of` does."""
         if not (await self.life_of(request.subject)).alive:
             raise BundleGone("its learner was erased")
-        return await Download.open(self.store, self.wrap, *request.key)
