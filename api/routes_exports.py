@@ -23,6 +23,7 @@ from chat.errors import BundleGone, NotVisible
 from chat.ids import new_id
 from chat.privacy.export.download import Judge
 from chat.privacy.export.shelf import Shelf
+from chat.privacy.subject import actor
 from chat.storage.privacy_store import Entry
 
 router = APIRouter(prefix="/api/v1/privacy", tags=["privacy"])
@@ -58,7 +59,8 @@ async def get_export(request: Request, caller: Exporter, request_id: RequestId) 
     if BODILESS in request.scope:
         body = _nothing()
     else:
-        await side.requests.note(_downloaded(found, caller))
+        as_learner = await side.requests.subject(caller.tenant_id, caller.user_id)
+        await side.requests.note(_downloaded(found, actor(caller.user_id, as_learner, found.subject)))
     headers = {
         "content-length": str(download.length),
         "content-disposition": f'attachment; filename="export-{request_id}.zip"',
@@ -100,13 +102,13 @@ def _shelf(request: Request) -> Shelf:
     return shelf
 
 
-def _downloaded(found: PrivacyRequest, caller: Principal) -> Entry:
+def _downloaded(found: PrivacyRequest, by: str) -> Entry:
     return Entry(
         kind=found.kind,
         subject=found.subject,
         at=time.time_ns() // 1_000_000,
         request_id=found.key.request_id,
-        actor=caller.user_id,
+        actor=by,
         action="downloaded",
         code="",
         cause=new_id(),

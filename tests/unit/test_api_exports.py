@@ -108,6 +108,14 @@ async def test_a_finished_bundle_is_fetched_and_every_fetching_noted(house: Hous
     assert (await client.json(KEYS))["keys"] == [jwk(bundles.SIGNING_KEY.public)]
 
 
+async def test_who_fetches_their_own_leaves_no_id(house: House) -> None:
+    """The audit outlives its learner."""
+    await house.desk.run()
+    learner = token(user="learner-1", role="learner", learners=["learner-1"], permissions=["privacy:export"])
+    assert (await house.client(learner).get(BUNDLE)).status_code == 200
+    assert house.desk.audit()[-1] == ("downloaded", "", "the learner")
+
+
 async def test_to_ask_how_large_it_is_is_not_to_fetch_it(house: House) -> None:
     """HEAD has the headers of GET and no body; nothing is noted, and no chunk read."""
     await house.desk.run()
