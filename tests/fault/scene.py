@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.api_process import ApiProcess
+from tests.fault import waits
 from tests.fault.link import Link
 from tests.fault.linked_servers import LinkedServers
 from tests.oracle.run import OracleRun
@@ -62,6 +63,12 @@ class Scene:
             worker.until_ready(JOINING_SECONDS)
         address = self.api.address()
         until(lambda: httpx.get(f"{address}/health/ready").status_code == httpx.codes.OK, what="the API being ready")
+
+    def tell_waits(self) -> None:
+        """Every worker's log says what its tasks wait for."""
+        for worker in filter(lambda one: one.alive, self.workers):
+            worker.signal(waits.ASK)
+            until(lambda: waits.SAID in worker.log.read_text(errors="replace"), what=f"what {worker.name} waits for")  # noqa: B023 - asked at once
 
     def require_alive(self) -> None:
         """No worker ended by itself."""

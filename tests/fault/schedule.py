@@ -88,7 +88,11 @@ class Figures:
         partitions, began = pulse.at_work(), time.monotonic()
         fault(scene)
         ended = time.monotonic()
-        recovery = pulse.recovery(ended, partitions)
+        try:
+            recovery = pulse.recovery(ended, partitions)
+        except AssertionError:
+            scene.tell_waits()
+            raise
         scene.until_ready()
         pause = pulse.longest_pause(began, ended + recovery, partitions)
         self.costs[fault.__name__].append(Cost(ended - began, pause, recovery))

@@ -1,6 +1,6 @@
 """A worker whose clock jumps when it is told to, and that does not keep an erasure waiting for long.
 
-Run it: `python -m tests.fault.worker`. SIGUSR1 sets its clock an hour ahead, SIGUSR2 an hour back. Only Python's wall
+Run it: `python -m tests.fault.worker`. SIGQUIT asks what it waits for. SIGUSR1 sets its clock an hour ahead, SIGUSR2 an hour back. Only Python's wall
 clock jumps, `time.time` and `time.time_ns`, in all that runs in the process: the service reads no other one.
 """
 
@@ -14,6 +14,7 @@ from chat.settings import load
 from chat.storage import learner_keys
 from streams.run import run
 from tests.erasure_worker import KEPT_SECONDS
+from tests.fault.waits import tell_when_asked
 from tests.mortal import hasty_runner
 
 PROGRAM = ("tests.fault.worker",)
@@ -43,6 +44,7 @@ if __name__ == "__main__":
     clock = Clock()
     for one in JUMPS:
         signal.signal(one, clock.jump)
+    tell_when_asked()
     learner_keys.KEPT_SECONDS = KEPT_SECONDS
     with patch("time.time", clock.time), patch("time.time_ns", clock.time_ns), hasty_runner():
         sys.exit(run(load()))
