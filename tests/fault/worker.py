@@ -1,7 +1,8 @@
 """A worker whose clock jumps when it is told to, and that does not keep an erasure waiting for long.
 
-Run it: `python -m tests.fault.worker`. SIGQUIT asks what it waits for. SIGUSR1 sets its clock an hour ahead, SIGUSR2 an hour back. Only Python's wall
-clock jumps, `time.time` and `time.time_ns`, in all that runs in the process: the service reads no other one.
+Run it: `python -m tests.fault.worker`. SIGUSR1 sets its clock an hour ahead, SIGUSR2 an hour back. Only Python's wall
+clock jumps, `time.time` and `time.time_ns`, in all that runs in the process: the service reads no other one. SIGQUIT
+asks what it waits for.
 """
 
 import signal
