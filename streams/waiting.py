@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
+SAID_AGAIN = 30.0
+"""Seconds from one line of the log that says why it waits to the next."""
+
 _log = structlog.get_logger()
 
 
@@ -47,22 +50,22 @@ class Waiting:
         try:
             return await call()
         except Transient as error:
-            server = server_of(error)
-        with self._away(server):
-            return await self._again(call)
+            server, reason = server_of(error), str(error)
+        with self._away(server, reason):
+            return await self._again(call, server)
 
     async def until_done(self, future: asyncio.Future[T], server: str) -> T:
         """The result of something that goes on by itself, such as a send; says so where it takes long."""
         done, _ = await asyncio.wait({future}, timeout=LONGEST_PAUSE)
         if not done:
-            with self._away(server):
+            with self._away(server, "no answer yet"):
                 await asyncio.wait({future})
         return future.result()
 
     @contextmanager
-    def _away(self, server: str) -> Iterator[None]:
+    def _away(self, server: str, reason: str) -> Iterator[None]:
         """While the block runs, a server is waited for; says when that begins and how long it took."""
-        _log.warning("waiting_for_server", server=server)
+        _log.warning("waiting_for_server", server=server, reason=reason)
         started = time.monotonic()
         self._change(server, +1)
         try:
@@ -71,15 +74,17 @@ class Waiting:
             self._change(server, -1)
             _log.info("waited_for_server", server=server, duration_ms=round((time.monotonic() - started) * 1000))
 
-    async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
-        pause = FIRST_PAUSE
+    async def _again(self, call: Callable[[], Awaitable[T]], server: str) -> T:
+        pause, said = FIRST_PAUSE, time.monotonic()
         while True:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             try:
                 return await call()
             except Transient as error:
-                _log.debug("still_waiting", reason=str(error))
+                if time.monotonic() - said >= SAID_AGAIN:
+                    said = time.monotonic()
+                    _log.warning("still_waiting", server=server, reason=str(error))
 
     def _change(self, server: str, by: int) -> None:
         self._waiters[server] = self._waiters.get(server, 0) + by

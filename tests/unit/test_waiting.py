@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from chat.errors import BrokerUnavailable, Permanent, StorageUnavailable
 from streams import waiting as waiting_module
@@ -38,6 +39,23 @@ async def test_a_call_is_tried_until_the_server_is_back(waiting: Waiting) -> Non
     assert await waiting.until_served(call) == "here"
     assert told == [[], ["cassandra"], ["cassandra"], ["cassandra"]]
     assert waiting.away() == []
+
+
+async def test_why_it_waits_is_said_and_said_again(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.waiting.SAID_AGAIN", 0.0)
+    errors = [BrokerUnavailable("KafkaTimeoutError"), BrokerUnavailable("NodeNotReadyError")]
+
+    async def call() -> None:
+        if errors:
+            raise errors.pop(0)
+
+    with capture_logs() as lines:
+        await waiting.until_served(call)
+    assert [(one["event"], one.get("reason")) for one in lines] == [
+        ("waiting_for_server", "KafkaTimeoutError"),
+        ("still_waiting", "NodeNotReadyError"),
+        ("waited_for_server", None),
+    ]
 
 
 async def test_a_permanent_error_is_not_waited_for(waiting: Waiting) -> None:
