@@ -10,7 +10,8 @@ from typing import Self
 
 from chat import topics
 from chat.cli.http import get
-from chat.cli.secret import keep
+from chat.cli.output import note
+from chat.cli.secret import FILE, keep
 from chat.errors import PortTaken, ServerDied, ServerNotReady
 from chat.kafka import bootstrap_servers
 from chat.servers.embedded import EmbeddedConfig, EmbeddedServers
@@ -106,11 +107,15 @@ class House:
     def _beside_the_data(self) -> dict[str, Path]:
         """A folder of data has what opens it, and what was made of it; what a setting names is elsewhere.
 
-        Other subcommands find it too, whatever folder this file named before.
+        Other subcommands find it too, whatever folder of data was used before.
         """
         chosen = load(_env_file=".env").model_fields_set
         places = {name: self._data_dir / place for name, place in BESIDE.items() if name not in chosen}
-        keep({name.upper(): str(place) for name, place in places.items() if getattr(self.settings, name) != place})
+        moved = {name.upper(): str(place) for name, place in places.items() if getattr(self.settings, name) != place}
+        try:
+            keep(moved)
+        except OSError as error:
+            note(f"{FILE} cannot be written ({error.strerror}): for other subcommands set {', '.join(moved)}")
         return {name.upper(): place.absolute() for name, place in places.items()}
 
     def _choose_ports(self) -> None:

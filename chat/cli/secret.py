@@ -23,7 +23,9 @@ def ensure_secret(file: Path = FILE) -> None:
 
 
 def keep(variables: Mapping[str, str], file: Path = FILE) -> None:
-    """Writes variables there, over what they were."""
+    """Writes variables there, over what they were. Raises `OSError`."""
+    if not variables:
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(OWNER_ONLY)
     file.chmod(OWNER_ONLY)

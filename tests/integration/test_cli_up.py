@@ -82,7 +82,8 @@ def test_everything_on_one_machine(tmp_path: Path) -> None:
     elsewhere.mkdir()
     program = ChatProgram(elsewhere, ANY_PORTS)
     with running(program, "up", "--sample", "--data-dir", "../data") as again:
-        api = ready(again)["api"]
+        addresses = ready(again)
+        api = addresses["api"]
         repeated = sample(again)
         assert repeated[0] == "sample: 9 commands put on Kafka: 9 duplicate"
         history = [line for line in said if line.startswith("  ")]
@@ -93,6 +94,11 @@ def test_everything_on_one_machine(tmp_path: Path) -> None:
         )
         status, threads = get(api, "/api/v1/threads?learner_id=ada", shown.out.strip())
         assert (status, [thread["title"] for thread in threads["items"]]) == (200, ["Fractions"])
+        servers = {"KAFKA_BOOTSTRAP_SERVERS": addresses["kafka"], "CASSANDRA_CONTACT_POINTS": addresses["cassandra"]}
+        searched = ChatProgram(elsewhere, servers).run(
+            "privacy", "verify", "--tenant", "sample-school", "--learner", "ada", "--json"
+        )
+        assert (searched.status, bool(searched.lines)) == (1, True), "found with that folder's keys"
         household = family(again.pid)
         again.send_signal(signal.SIGINT)
         assert again.wait(60) == 0
