@@ -94,15 +94,20 @@ def test_everything_on_one_machine(tmp_path: Path) -> None:
         )
         status, threads = get(api, "/api/v1/threads?learner_id=ada", shown.out.strip())
         assert (status, [thread["title"] for thread in threads["items"]]) == (200, ["Fractions"])
-        servers = {"KAFKA_BOOTSTRAP_SERVERS": addresses["kafka"], "CASSANDRA_CONTACT_POINTS": addresses["cassandra"]}
-        searched = ChatProgram(elsewhere, servers).run(
-            "privacy", "verify", "--tenant", "sample-school", "--learner", "ada", "--json"
-        )
-        assert (searched.status, bool(searched.lines)) == (1, True), "found with that folder's keys"
+        assert finds_its_keys(elsewhere, addresses)
         household = family(again.pid)
         again.send_signal(signal.SIGINT)
         assert again.wait(60) == 0
         assert psutil.wait_procs(household, 10)[1] == []
+
+
+def finds_its_keys(folder: Path, addresses: dict[str, str]) -> bool:
+    """Whether another subcommand there, told of the servers alone, opens what is kept of a living learner."""
+    servers = {"KAFKA_BOOTSTRAP_SERVERS": addresses["kafka"], "CASSANDRA_CONTACT_POINTS": addresses["cassandra"]}
+    ended = ChatProgram(folder, servers).run(
+        "privacy", "verify", "--tenant", "sample-school", "--learner", "ada", "--json"
+    )
+    return ended.status == 1 and bool(ended.lines)
 
 
 @pytest.fixture
