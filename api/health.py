@@ -45,13 +45,18 @@ class KafkaProbe:
         self._admin = AdminClient(librdkafka(settings))
 
     async def __call__(self) -> None:
-        await asyncio.to_thread(self._ask)
+        await self.partitions()
 
-    def _ask(self) -> None:
+    async def partitions(self) -> dict[str, int]:
+        """How many each topic has that is there. Raises `BrokerUnavailable`."""
+        return await asyncio.to_thread(self._ask)
+
+    def _ask(self) -> dict[str, int]:
         try:
-            self._admin.list_topics(timeout=PATIENCE_SECONDS)
+            found = self._admin.list_topics(timeout=PATIENCE_SECONDS).topics
         except KafkaException as error:
             raise BrokerUnavailable("Kafka gave no metadata") from error
+        return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
 
 
 async def _state(probe: Probe) -> str:

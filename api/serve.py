@@ -98,7 +98,7 @@ async def serve(
         address = _address(settings, taken)
         _log.info("api_serves", address=address)
         on_ready(address)
-        topics = topic_watch.watch(settings, lambda: history.connection)
+        topics = topic_watch.watch(KafkaProbe(settings), lambda: history.connection)
         held = (history.hold(), side.verifier.keep(), tail.keep(settings, side.rooms), topics)
         await _until_stopped(server, taken, stop, side.rooms.close, *held)
     _log.info("api_stopped")

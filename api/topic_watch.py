@@ -3,18 +3,14 @@ said of a learner would be looked for in the wrong place.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
-from api.health import PATIENCE_SECONDS
-from chat.errors import BrokerUnavailable, StorageUnavailable, TopicMismatch
-from chat.kafka import librdkafka
-from chat.settings import Settings
+from api.health import KafkaProbe
+from chat.errors import BrokerUnavailable, StorageUnavailable
 from chat.storage import topic_registry
 from chat.storage.session import Connection
 from chat.topic_specs import Topic
+from chat.topics import require_partitions
 
 READ = (Topic.EVENTS, Topic.REJECTIONS)
 RETRY_SECONDS = 1.0
@@ -22,29 +18,19 @@ CHECK_SECONDS = 60.0
 """From one look to the next."""
 
 
-async def watch(settings: Settings, connected: Callable[[], Connection]) -> None:
+async def watch(kafka: KafkaProbe, connected: Callable[[], Connection]) -> None:
     """Looks again and again, until it is cancelled; who is away is asked later. Raises `TopicMismatch`."""
-    admin = AdminClient(librdkafka(settings))
     while True:
         try:
-            known = await topic_registry.known(connected())
-            _require({name: one.partitions for name, one in known.items()}, await asyncio.to_thread(_counts, admin))
+            await _check(kafka, connected())
             pause = CHECK_SECONDS
         except (StorageUnavailable, BrokerUnavailable):
             pause = RETRY_SECONDS
         await asyncio.sleep(pause)
 
 
-def _counts(admin: AdminClient) -> dict[str, int]:
-    """The partitions of each topic that is there."""
-    try:
-        found = admin.list_topics(timeout=PATIENCE_SECONDS).topics
-    except KafkaException as error:
-        raise BrokerUnavailable("Kafka gave no metadata") from error
-    return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
-
-
-def _require(recorded: Mapping[str, int], found: Mapping[str, int]) -> None:
+async def _check(kafka: KafkaProbe, connection: Connection) -> None:
+    known, found = await topic_registry.known(connection), await kafka.partitions()
     for name in READ:
-        if name in found and found[name] != recorded.get(name, found[name]):
-            raise TopicMismatch(f"{name} has {found[name]} partitions, recorded are {recorded[name]}, fixed for life")
+        if name in known and name in found:
+            require_partitions(name, found[name], known[name].partitions)

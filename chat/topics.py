@@ -15,7 +15,7 @@ from chat.storage.session import Connection
 from chat.storage.topic_registry import KnownTopic
 from chat.topic_specs import APPEND_TIME, Spec, Topic, specs
 
-__all__ = ["Change", "Topic", "apply", "check"]
+__all__ = ["Change", "Topic", "apply", "check", "require_partitions"]
 
 
 class Change(NamedTuple):
@@ -101,7 +101,7 @@ class _Application:
 
     def _refuse(self, found: Mapping[str, Found], known: Mapping[str, KnownTopic], partitions: int) -> None:
         for topic in found.values():
-            _require_partitions(topic, partitions)
+            require_partitions(topic.name, topic.partitions, partitions)
             if topic.name in known and topic.name not in self._new_epoch:
                 _require_same(topic, known[topic.name])
         gone = [name for name in known if name not in found and name not in self._new_epoch]
@@ -146,15 +146,16 @@ class _Application:
             found = await asyncio.to_thread(broker(self._settings).describe, Topic)
             if len(found) == len(Topic):
                 for topic in found.values():
-                    _require_partitions(topic, partitions)
+                    require_partitions(topic.name, topic.partitions, partitions)
                 return found
             await asyncio.sleep(0.1)
         raise BrokerUnavailable("the topics were made, but not every broker knows of them yet: run it again")
 
 
-def _require_partitions(found: Found, wanted: int) -> None:
-    if found.partitions != wanted:
-        raise TopicMismatch(f"{found.name} has {found.partitions} partitions, wanted are {wanted}, fixed for life")
+def require_partitions(name: str, found: int, wanted: int) -> None:
+    """Raises `TopicMismatch` where a topic was found with another number of partitions."""
+    if found != wanted:
+        raise TopicMismatch(f"{name} has {found} partitions, wanted are {wanted}, fixed for life")
 
 
 def _require_same(found: Found, known: KnownTopic) -> None:
@@ -163,7 +164,7 @@ def _require_same(found: Found, known: KnownTopic) -> None:
             f"{found.name} was made anew: its id is {found.topic_id}, recorded is {known.topic_id}; "
             f"bring the old one back, or {_open_epoch(found.name)}"
         )
-    _require_partitions(found, known.partitions)
+    require_partitions(found.name, found.partitions, known.partitions)
 
 
 def _open_epoch(name: str) -> str:

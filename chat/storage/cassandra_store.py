@@ -4,8 +4,8 @@ import asyncio
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
 from chat.domain.commands import CreateThread, PostMessage
 from chat.domain.model import Details, Learner, LearnerId, Life, Message, Status, Thread, ThreadKey, bucket_of
@@ -29,6 +29,9 @@ from chat.storage.store import (
     Retention,
 )
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _SELECT_THREAD = """SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
     details_time, last_seq, position, write_time, active_at FROM thread_log
@@ -126,11 +129,7 @@ class CassandraStore:
         self._keys.forget_all()
 
     async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
-        every, loaded = list(keys), dict[ThreadKey, LoadedThread]()
-        some = max(1, ROWS_AT_ONCE // (ids + 1))
-        for start in range(0, len(every), some):
-            loaded.update(await self._load_threads(every[start : start + some], ids))
-        return loaded
+        return await _by_parts(self._load_threads, keys, ids, ROWS_AT_ONCE)
 
     async def _load_threads(self, keys: Sequence[ThreadKey], ids: int) -> dict[ThreadKey, LoadedThread]:
         statement = self._reads[_SELECT_THREAD]
@@ -151,11 +150,7 @@ class CassandraStore:
         return Gone(deleted, {*keys} - {*living})
 
     async def load_commands(self, learners: Collection[LearnerId], ids: int = FEW_IDS) -> dict[LearnerId, Ids]:
-        every, loaded = list(learners), dict[LearnerId, Ids]()
-        some = max(1, IDS_AT_ONCE // (ids + 1))
-        for start in range(0, len(every), some):
-            loaded.update(await self._load_commands(every[start : start + some], ids))
-        return loaded
+        return await _by_parts(self._load_commands, learners, ids, IDS_AT_ONCE)
 
     async def _load_commands(self, learners: Sequence[LearnerId], ids: int) -> dict[LearnerId, Ids]:
         statement = self._reads[_SELECT_COMMAND_IDS]
@@ -302,6 +297,18 @@ class CassandraStore:
 
     async def _write(self, rows: Iterable[Row]) -> None:
         await self._connection.execute_all((batch, None) for batch in self._batcher.batches(rows))
+
+
+async def _by_parts(
+    load: Callable[[Sequence[K], int], Awaitable[dict[K, V]]], every: Collection[K], ids: int, rows: int
+) -> dict[K, V]:
+    """What `load` gives for each, asked for so many at a time that no more than `rows` come at once."""
+    wanted: list[K] = list(every)
+    loaded: dict[K, V] = {}
+    some = max(1, rows // (ids + 1))
+    for start in range(0, len(wanted), some):
+        loaded.update(await load(wanted[start : start + some], ids))
+    return loaded
 
 
 def _remembered_for(one: CommandWrite, now: int) -> int:
