@@ -139,7 +139,7 @@ async def erasure_jobs(
         said=EventLog(settings),
         fencing=fencing,
         receipts=Receipts(chain, ReceiptKey(secret), bounds(settings), sealed, _ledger(settings)),
-        clock=await waiting.until_served(lambda: ServerClock.open(connection)),
+        clock=ServerClock(connection),
         trim_behind=trim(settings, servers).behind,
         end_exports=await waiting.until_served(lambda: bundles_end(settings, connection)),
     )

@@ -116,7 +116,7 @@ class CassandraStore:
         prepared = await asyncio.gather(*map(connection.prepare, _READS))
         for cql, one in zip(_READS, prepared, strict=True):
             one.is_idempotent = cql != _CLAIM  # a transaction that is asked for twice keeps itself from its end
-        clock = await ServerClock.open(connection)
+        clock = ServerClock(connection)
         return cls(connection, keys, rows, dict(zip(_READS, prepared, strict=True)), retention, clock=clock)
 
     async def load_lives(self, learners: Collection[Learner]) -> dict[Learner, Life]:

@@ -1,7 +1,6 @@
 """What time it is for Cassandra, which is who lets rows expire: a worker's own clock may be an hour off."""
 
 from collections.abc import Callable
-from typing import Any, Self
 
 from chat.clock import seconds
 from chat.storage.session import Connection
@@ -21,19 +20,11 @@ async def server_time(connection: Connection) -> int:
 class ServerClock:
     """The wall clock of the node that was asked last."""
 
-    def __init__(self, connection: Connection, statement: Any, passed: Callable[[], float] = seconds) -> None:
+    def __init__(self, connection: Connection, passed: Callable[[], float] = seconds) -> None:
         self._connection = connection
-        self._statement = statement
         self._passed = passed
         self._asked = float("-inf")
         self._ahead = 0.0
-
-    @classmethod
-    async def open(cls, connection: Connection) -> Self:
-        """Prepares its question. Raises `StorageUnavailable`."""
-        statement = await connection.prepare(_NOW)
-        statement.is_idempotent = True
-        return cls(connection, statement)
 
     async def now(self) -> float:
         """UTC seconds. Raises `StorageUnavailable` where it has to ask and nobody answers."""
@@ -43,5 +34,5 @@ class ServerClock:
 
     async def _ask(self) -> None:
         asked = self._passed()
-        (row,) = await self._connection.execute(self._statement)
-        self._asked, self._ahead = asked, row.millis / 1000 - asked
+        millis = await server_time(self._connection)
+        self._asked, self._ahead = asked, millis / 1000 - asked

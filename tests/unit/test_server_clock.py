@@ -25,7 +25,7 @@ class Node:
         return [Row(self.millis)]
 
     def clock(self) -> ServerClock:
-        return ServerClock(self, None, lambda: self.passed)  # type: ignore[arg-type]
+        return ServerClock(self, lambda: self.passed)  # type: ignore[arg-type]
 
 
 async def test_it_goes_on_from_what_the_node_said(monkeypatch: pytest.MonkeyPatch) -> None:
