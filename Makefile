@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth bench-stress bench-workers bench-footprint profile audit sbom lock clean
+.PHONY: help install run test coverage soak fuzz lint format docs docs-site chart rules bench bench-quick bench-growth bench-stress bench-workers bench-footprint profile audit sbom lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -25,9 +25,13 @@ run: install ## start everything on this machine, with a sample conversation
 # The tests wait more than they compute: files run side by side, each process with servers of its own. JOBS=0 is one after
 # the other, and the only way with TEST_SERVERS=external. Heavy files come first by their folders' names, the light ones last.
 JOBS ?= 2
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test: install ## all tests but the long ones, on real servers that they start themselves
-	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=30
+	$(BIN)/python -m pytest -m "not soak" $(SIDE_BY_SIDE) --durations=30
+
+coverage: install ## the same, with what they reach of the code; tracing makes them half as long again
+	$(BIN)/python -m pytest -m "not soak" $(SIDE_BY_SIDE) --cov --cov-report=term
 
 soak: install ## the long tests
 	ORACLE_SEED=$${ORACLE_SEED:-random} $(BIN)/python -m pytest -m soak --timeout 0

@@ -1,5 +1,6 @@
 """Both embedded servers, started and stopped as one."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from chat.servers.cassandra_yaml import CommitlogSync, Ring, ring_hosts
 from chat.servers.folder import DataFolder
 from chat.servers.java import find_java
 from chat.servers.kafka import KafkaServer
-from chat.servers.server import Program, Server
+from chat.servers.server import STOP_SECONDS, Program, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ class EmbeddedServers:
         return self.addresses
 
     def stop(self) -> None:
-        """Stop all servers at the same time and wait for them. Safe to repeat."""
+        """Stop all servers at the same time and wait for them, half a minute for all. Safe to repeat."""
+        deadline = time.monotonic() + STOP_SECONDS
         for server in self.servers:
             server.terminate()
         for server in self.servers:
-            server.stop()
+            server.stop(max(0.0, deadline - time.monotonic()))
         self.folder.unlock()
 
     def died(self) -> Server | None:

@@ -107,10 +107,10 @@ class Server(ABC):
         if self.process is not None:
             self.process.terminate()
 
-    def stop(self) -> None:
-        """SIGTERM and wait for the end; SIGKILL after half a minute."""
+    def stop(self, grace: float = STOP_SECONDS) -> None:
+        """SIGTERM and wait for the end; SIGKILL after `grace` seconds."""
         if self.process is not None:
-            self.process.stop(STOP_SECONDS)
+            self.process.stop(grace)
 
     def kill(self) -> None:
         """SIGKILL and wait for the end."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from chat.settings import Settings
-from tests.clean_house import clean_house
+from tests.clean_house import clean_house, drop_keyspace
 from tests.fault.linked_servers import LinkedServers, linked_servers
 from tests.oracle.run import OracleRun
 
@@ -24,9 +24,11 @@ def own_servers() -> Iterator[LinkedServers]:
 
 
 @pytest.fixture
-def house(own_servers: LinkedServers) -> Settings:
+def house(own_servers: LinkedServers) -> Iterator[Settings]:
     """Settings of a house where nothing has happened yet."""
-    return clean_house(own_servers.addresses, max_messages_per_thread=30)
+    settings = clean_house(own_servers.addresses, max_messages_per_thread=30)
+    yield settings
+    drop_keyspace(settings)
 
 
 @pytest.fixture

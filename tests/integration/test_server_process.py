@@ -3,13 +3,17 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from chat.errors import ServerDied
+from chat.servers import embedded
+from chat.servers.embedded import EmbeddedConfig, EmbeddedServers
 from chat.servers.process import LOG_LIMIT, ServerProcess, roll, tail
+from chat.servers.server import Program, Server
 from tests.wait import until
 
 SLEEP = ["sleep", "600"]
@@ -48,6 +52,31 @@ def test_a_server_that_ignores_sigterm_is_killed(log: Path) -> None:
     until(lambda: tail(log) == ["deaf"])
     server.stop(grace=0.2)
     assert gone(server.pid)
+
+
+class Deaf(Server):
+    """A server that has nothing to say, and does not hear SIGTERM."""
+
+    def prepare(self) -> list[str]:
+        return ["sh", "-c", DEAF]
+
+    def answers(self) -> bool:
+        return tail(self.log) == ["deaf"]
+
+
+def test_two_servers_that_ignore_sigterm_have_one_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped as one, the second does not get its seconds after the first has had them."""
+    monkeypatch.setattr(embedded, "STOP_SECONDS", 4.0)
+    servers = EmbeddedServers(EmbeddedConfig(tmp_path, kafka=False))
+    servers.folder.lock()
+    deaf = [Deaf(name, servers.folder, Program(tmp_path, ())) for name in ("one", "other")]
+    monkeypatch.setattr(EmbeddedServers, "servers", deaf)
+    for server in deaf:
+        server.start()
+    began = time.monotonic()
+    servers.stop()
+    assert 4.0 <= time.monotonic() - began < 8.0
+    assert not any(server.alive for server in deaf)
 
 
 def test_a_paused_server_can_be_stopped(log: Path) -> None:
