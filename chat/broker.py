@@ -2,7 +2,8 @@
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -123,37 +124,59 @@ def _without_token(answer: str) -> BrokerUnavailable | BrokerRefused:
 
 
 class Broker:
-    """One administration client. Every method raises `BrokerUnavailable` or `BrokerRefused`."""
+    """One administration client at a time. Every method raises `BrokerUnavailable` or `BrokerRefused`.
+
+    After `BrokerUnavailable` the next question goes to another client: what the first one holds of connections and
+    leaders is no reason to wait once the brokers answer again.
+    """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = dict(config)
         self._heard: list[KafkaError] = []
+        self._client = self._connect()
+
+    def _connect(self) -> AdminClient:
         try:
-            self._client = AdminClient(dict(config) | {"error_cb": self._hear})
+            return AdminClient(self._config | {"error_cb": self._hear})
         except KafkaException as problem:
             raise typed(problem.args[0]) from None
 
+    @contextmanager
+    def _asking(self) -> Iterator[AdminClient]:
+        """The client for a question, held until its answers are there: another thread may have it replaced."""
+        client = self._client
+        try:
+            yield client
+        except BrokerUnavailable:
+            if self._client is client:
+                self._client = self._connect()
+            raise
+
     def describe(self, names: Iterable[str]) -> dict[str, Found]:
         """Those of the topics that are there, by name."""
-        answers = self._client.describe_topics(TopicCollection([str(name) for name in names]), request_timeout=SECONDS)
-        found = {name: self._answer(future, none_for="UNKNOWN_TOPIC_OR_PART") for name, future in answers.items()}
+        wanted = TopicCollection([str(name) for name in names])
+        with self._asking() as client:
+            answers = client.describe_topics(wanted, request_timeout=SECONDS)
+            found = {name: self._answer(future, none_for="UNKNOWN_TOPIC_OR_PART") for name, future in answers.items()}
         return {name: _found(name, topic) for name, topic in found.items() if topic is not None}
 
     def create(self, name: str, partitions: int, replicas: int, config: Mapping[str, str]) -> bool:
         """Makes a topic; False where it is there already, perhaps since a moment ago."""
         topic = NewTopic(str(name), num_partitions=partitions, replication_factor=replicas, config=dict(config))
-        answer = self._client.create_topics([topic], request_timeout=SECONDS)[str(name)]
-        return self._answer(answer, none_for="TOPIC_ALREADY_EXISTS", done=True) is not None
+        with self._asking() as client:
+            answer = client.create_topics([topic], request_timeout=SECONDS)[str(name)]
+            return self._answer(answer, none_for="TOPIC_ALREADY_EXISTS", done=True) is not None
 
     def settings_of(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Every setting of each topic, the defaults too."""
         resources = [ConfigResource(ResourceType.TOPIC, str(name)) for name in names]
         if not resources:
             return {}
-        answers = self._client.describe_configs(resources, request_timeout=SECONDS)
-        return {
-            resource.name: {name: entry.value for name, entry in self._answer(future).items()}
-            for resource, future in answers.items()
-        }
+        with self._asking() as client:
+            return {
+                resource.name: {name: entry.value for name, entry in self._answer(future).items()}
+                for resource, future in client.describe_configs(resources, request_timeout=SECONDS).items()
+            }
 
     def alter(self, name: str, settings: Mapping[str, str]) -> None:
         """Changes these settings of a topic and no others."""
@@ -161,13 +184,15 @@ class Broker:
             ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, str(name), incremental_configs=entries)
-        for future in self._client.incremental_alter_configs([resource], request_timeout=SECONDS).values():
-            self._answer(future)
+        with self._asking() as client:
+            for future in client.incremental_alter_configs([resource], request_timeout=SECONDS).values():
+                self._answer(future)
 
     def grant(self, acls: Iterable[Acl]) -> None:
         """Lets these be done from now on; those that may be done already stay so."""
-        for future in self._client.create_acls([one.binding for one in acls], request_timeout=SECONDS).values():
-            self._answer(future)
+        with self._asking() as client:
+            for future in client.create_acls([one.binding for one in acls], request_timeout=SECONDS).values():
+                self._answer(future)
 
     def begins(self, places: Iterable[Place]) -> dict[Place, int]:
         """The first offset that each partition still has."""
@@ -188,13 +213,15 @@ class Broker:
         Nobody can read what stood before. Its bytes go with their segments: see `chat.privacy.bounds`.
         """
         asked = [TopicPartition(str(place.topic), place.partition, offset) for place, offset in offsets.items()]
-        for future in (self._client.delete_records(asked, request_timeout=SECONDS) if asked else {}).values():
-            self._answer(future)
+        with self._asking() as client:
+            for future in (client.delete_records(asked, request_timeout=SECONDS) if asked else {}).values():
+                self._answer(future)
 
     def _offsets(self, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, int]:
         asked = {TopicPartition(str(place.topic), place.partition): spec for place in places}
-        answers = self._client.list_offsets(asked, request_timeout=SECONDS) if asked else {}
-        return {Place(at.topic, at.partition): self._answer(future).offset for at, future in answers.items()}
+        with self._asking() as client:
+            answers = client.list_offsets(asked, request_timeout=SECONDS) if asked else {}
+            return {Place(at.topic, at.partition): self._answer(future).offset for at, future in answers.items()}
 
     def _answer(self, future: Any, *, none_for: str = "", done: Any = None) -> Any:
         try:

@@ -1,5 +1,6 @@
 """How our clients reach Kafka: one place for addresses, TLS and SASL, in the words of both client libraries."""
 
+from operator import methodcaller
 from typing import Any
 
 from confluent_kafka import Message
@@ -94,9 +95,14 @@ def _tls(settings: Settings) -> dict[str, str]:
     return config | ({"ssl.key.password": password} if password else {})
 
 
+_headers = methodcaller("headers")
+"""Called so for one that is not text: confluent_kafka then gives a list with a hole in it and an error besides. CPython
+sees that where C calls it; its own loop, once it has called it often, goes on with both, and may end the process."""
+
+
 def headers_of(message: Message) -> tuple[tuple[str, bytes | None], ...]:
-    """A record's headers; none where a name is not UTF-8, as a stranger's may be: confluent_kafka raises then."""
+    """A record's headers; none where a name is not UTF-8, as a stranger's may be. To be asked once for each record."""
     try:
-        return tuple(message.headers() or ())
+        return tuple(_headers(message) or ())
     except (UnicodeDecodeError, SystemError):
         return ()

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Producer
 
 from chat.broker import Place
-from chat.partition_reader import last
+from chat.partition_reader import last, read
 from chat.sdk import Producer as ChatProducer
 from chat.settings import Settings
 from tests.conftest import StartWorker
@@ -20,6 +20,7 @@ from tests.records import PARTITIONS, token, uid
 from tests.wait import until
 from tests.worker import WorkerProcess
 
+MANY = 100
 WHOSE = {"tenant_id": "tenant-1", "learner_id": "learner-1"}
 
 
@@ -85,3 +86,16 @@ def test_values_that_are_null(fresh: Settings, worker: WorkerProcess) -> None:
     until(lambda: taken() or not worker.alive, 60, "the request")
     reader.close()
     assert worker.alive
+
+
+def test_a_name_that_is_no_text_after_many_that_are(fresh: Settings) -> None:
+    """CPython calls what it has called often in another way, and so must not miss that there was an error."""
+    place, good = Place("chat.rejections", HOME), [("correlation-id", b"good")]
+    producer = Producer({"bootstrap.servers": fresh.kafka_bootstrap_servers[0]})
+    for _ in range(MANY):
+        producer.produce(place.topic, b"?", KEY, partition=place.partition, headers=good)
+    assert producer.flush(30) == 0
+    asyncio.run(send_spoilt(fresh, place, KEY, b"?", good))
+    *before, odd = [one.headers for batch in read(fresh, place) for one in batch]
+    assert before[-MANY:] == [tuple(good)] * MANY
+    assert odd == ()

@@ -1,9 +1,13 @@
 """What Kafka says of a client that it does not let in: for good, or for now."""
 
-import pytest
-from confluent_kafka import KafkaError
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
 
-from chat.broker import NO_TOKEN, typed
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from chat.broker import NO_TOKEN, SECONDS, Broker, Place, typed
 from chat.errors import BrokerRefused, BrokerUnavailable
 
 ALERT = (
@@ -49,3 +53,38 @@ def test_a_wrong_password_is_for_good() -> None:
 def test_a_topic_that_is_not_known_just_now_passes(code: int) -> None:
     """A broker that has begun anew may not know it yet; that it is gone is found by who looks at the topics."""
     assert isinstance(typed(KafkaError(code)), BrokerUnavailable)
+
+
+class Wedged:
+    """An administration client whose questions run out of time, as long as it lives; the next one made answers."""
+
+    made = 0
+
+    def __init__(self, _config: object) -> None:
+        Wedged.made += 1
+        self._answers = Wedged.made > 1
+
+    def list_offsets(self, asked: dict[TopicPartition, object], *, request_timeout: float) -> dict[Any, Future[Any]]:
+        """As `AdminClient`."""
+        assert request_timeout == SECONDS
+        answer = Future[Any]()
+        if self._answers:
+            answer.set_result(SimpleNamespace(offset=7))
+        else:
+            answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+        return dict.fromkeys(asked, answer)
+
+    def poll(self, _timeout: float) -> int:
+        """As `AdminClient`."""
+        return 0
+
+
+def test_a_client_whose_question_ran_out_of_time_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever keeps it from its broker keeps nobody waiting once that answers others."""
+    monkeypatch.setattr("chat.broker.AdminClient", Wedged)
+    monkeypatch.setattr(Wedged, "made", 0)
+    broker, place = Broker({}), Place("chat.events", 0)
+    with pytest.raises(BrokerUnavailable):
+        broker.ends([place])
+    assert broker.ends([place]) == broker.ends([place]) == {place: 7}
+    assert Wedged.made == 2
