@@ -55,7 +55,7 @@ class House:
         status, body = get(self.address, f"/api/v1/privacy/requests/{request_id}", OFFICER)
         return dict(body) if status == 200 else {}
 
-    def until_final(self, request_id: object, timeout: float = 60) -> dict[str, object]:
+    def until_final(self, request_id: object, timeout: float = 120) -> dict[str, object]:
         """The request once it has ended, and the audit says so, which is noted behind it."""
         until(lambda: _has_ended(self.shown(request_id)), timeout, "the request's end")
         return self.shown(request_id)

@@ -9,7 +9,7 @@ from typing import Any
 PAUSE = 0.05
 
 
-def until(condition: Callable[[], Any], timeout: float = 30.0, what: str = "the condition") -> Any:
+def until(condition: Callable[[], Any], timeout: float = 90.0, what: str = "the condition") -> Any:
     """The first true value of `condition`; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -19,7 +19,7 @@ def until(condition: Callable[[], Any], timeout: float = 30.0, what: str = "the 
 
 
 async def until_async(
-    condition: Callable[[], Any | Awaitable[Any]], timeout: float = 30.0, what: str = "the condition"
+    condition: Callable[[], Any | Awaitable[Any]], timeout: float = 90.0, what: str = "the condition"
 ) -> Any:
     """As `until`, on an event loop; the condition may be a coroutine function."""
     deadline = asyncio.get_running_loop().time() + timeout

@@ -16,7 +16,7 @@ from streams.run import run
 from tests.wait import until
 
 ROOT = Path(__file__).parents[1]
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 LEAVING_SECONDS = 10.0
 
 

@@ -24,7 +24,7 @@ PROGRAM = (sys.executable, "-P", "-m", "chat.cli.main")
 """The program itself; -P: a folder `schemas` that lies where somebody starts it is not to be taken for the package."""
 
 HTTP_OK = 200
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 GRACE_SECONDS = 20.0
 PAUSE_SECONDS = 0.1
 BESIDE = {

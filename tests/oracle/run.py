@@ -96,7 +96,7 @@ class OracleRun:
         safe = [number for number in set(events) if places[number][1] < committed[places[number][0]]]
         return Progress(len(places), len(self.handled()), len(set(events)), len(safe), len(events) - len(set(events)))
 
-    def settle(self, timeout: float = 90.0) -> None:
+    def settle(self, timeout: float = 180.0) -> None:
         """Returns when all that was asked has ended, and the group has committed all of the log; that it does not come
         so far is a finding.
         """
@@ -109,7 +109,7 @@ class OracleRun:
             stuck = Finding("lost", f"after {timeout} s the group is behind by {behind}")
             raise OracleError([stuck, *self.findings()], self._again) from None
 
-    def await_requests(self, timeout: float = 90.0) -> None:
+    def await_requests(self, timeout: float = 180.0) -> None:
         """Returns when all that was asked of privacy has ended."""
         if self.asked:
             until(self._all_ended, timeout, "the end of the privacy requests")
