@@ -147,17 +147,18 @@ class Broker:
         client = self._client
         try:
             yield client
-        except BrokerUnavailable:
-            if self._client is client:
+        except KafkaException as problem:
+            fault = self._typed(client, problem.args[0])
+            if isinstance(fault, BrokerUnavailable) and self._client is client:
                 self._client = self._connect()
-            raise
+            raise fault from None
 
     def describe(self, names: Iterable[str]) -> dict[str, Found]:
         """Those of the topics that are there, by name."""
         wanted = TopicCollection([str(name) for name in names])
         with self._asking() as client:
             answers = client.describe_topics(wanted, request_timeout=SECONDS)
-            found = {name: self._answer(future, none_for="UNKNOWN_TOPIC_OR_PART") for name, future in answers.items()}
+            found = {name: _answer(future, none_for="UNKNOWN_TOPIC_OR_PART") for name, future in answers.items()}
         return {name: _found(name, topic) for name, topic in found.items() if topic is not None}
 
     def create(self, name: str, partitions: int, replicas: int, config: Mapping[str, str]) -> bool:
@@ -165,7 +166,7 @@ class Broker:
         topic = NewTopic(str(name), num_partitions=partitions, replication_factor=replicas, config=dict(config))
         with self._asking() as client:
             answer = client.create_topics([topic], request_timeout=SECONDS)[str(name)]
-            return self._answer(answer, none_for="TOPIC_ALREADY_EXISTS", done=True) is not None
+            return _answer(answer, none_for="TOPIC_ALREADY_EXISTS", done=True) is not None
 
     def settings_of(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Every setting of each topic, the defaults too."""
@@ -174,7 +175,7 @@ class Broker:
             return {}
         with self._asking() as client:
             return {
-                resource.name: {name: entry.value for name, entry in self._answer(future).items()}
+                resource.name: {name: entry.value for name, entry in _answer(future).items()}
                 for resource, future in client.describe_configs(resources, request_timeout=SECONDS).items()
             }
 
@@ -186,13 +187,13 @@ class Broker:
         resource = ConfigResource(ResourceType.TOPIC, str(name), incremental_configs=entries)
         with self._asking() as client:
             for future in client.incremental_alter_configs([resource], request_timeout=SECONDS).values():
-                self._answer(future)
+                _answer(future)
 
     def grant(self, acls: Iterable[Acl]) -> None:
         """Lets these be done from now on; those that may be done already stay so."""
         with self._asking() as client:
             for future in client.create_acls([one.binding for one in acls], request_timeout=SECONDS).values():
-                self._answer(future)
+                _answer(future)
 
     def begins(self, places: Iterable[Place]) -> dict[Place, int]:
         """The first offset that each partition still has."""
@@ -215,32 +216,33 @@ class Broker:
         asked = [TopicPartition(str(place.topic), place.partition, offset) for place, offset in offsets.items()]
         with self._asking() as client:
             for future in (client.delete_records(asked, request_timeout=SECONDS) if asked else {}).values():
-                self._answer(future)
+                _answer(future)
 
     def _offsets(self, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, int]:
         asked = {TopicPartition(str(place.topic), place.partition): spec for place in places}
         with self._asking() as client:
             answers = client.list_offsets(asked, request_timeout=SECONDS) if asked else {}
-            return {Place(at.topic, at.partition): self._answer(future).offset for at, future in answers.items()}
+            return {Place(at.topic, at.partition): _answer(future).offset for at, future in answers.items()}
 
-    def _answer(self, future: Any, *, none_for: str = "", done: Any = None) -> Any:
-        try:
-            return future.result() or done
-        except KafkaException as problem:
-            error: KafkaError = problem.args[0]
-            if error.name() == none_for:
-                return None
-            raise self._typed(error) from None
-
-    def _typed(self, error: KafkaError) -> BrokerUnavailable | BrokerRefused | NotSent:
-        """A time-out says nothing of its cause: what was heard of the connection meanwhile does."""
+    def _typed(self, client: AdminClient, error: KafkaError) -> BrokerUnavailable | BrokerRefused | NotSent:
+        """A time-out says nothing of its cause: what the client heard of its connection meanwhile does."""
         self._heard.clear()
-        self._client.poll(0)
+        client.poll(0)
         return typed(self._heard[-1] if self._heard and error.name() in TRANSIENT else error)
 
     def _hear(self, error: KafkaError) -> None:
         if error.name() != "_ALL_BROKERS_DOWN":  # says less than the one before it
             self._heard.append(error)
+
+
+def _answer(future: Any, *, none_for: str = "", done: Any = None) -> Any:
+    """Raises `KafkaException`, unless what is said is named by `none_for`."""
+    try:
+        return future.result() or done
+    except KafkaException as problem:
+        if problem.args[0].name() == none_for:
+            return None
+        raise
 
 
 def broker(settings: Settings) -> Broker:
