@@ -91,26 +91,26 @@ async def serve(
     `TopicMismatch` where a topic has other partitions than recorded, and `SigningKeyUnfit` or `KeyStoreUnfit` where
     keys are missing or open to others.
     """
-    history = LateHistory(settings)
-    side = _read_side(settings, history)
+    history, kafka = LateHistory(settings), KafkaProbe(settings)
+    side = _read_side(settings, history, kafka)
     server = _Server(_served_how(create_app(side)))
     with nullcontext(listening) if listening else listen(settings) as taken:
         address = _address(settings, taken)
         _log.info("api_serves", address=address)
         on_ready(address)
-        topics = topic_watch.watch(KafkaProbe(settings), lambda: history.connection)
+        topics = topic_watch.watch(kafka, lambda: history.connection)
         held = (history.hold(), side.verifier.keep(), tail.keep(settings, side.rooms), topics)
         await _until_stopped(server, taken, stop, side.rooms.close, *held)
     _log.info("api_stopped")
 
 
-def _read_side(settings: Settings, history: LateHistory) -> ReadSide:
+def _read_side(settings: Settings, history: LateHistory, kafka: KafkaProbe) -> ReadSide:
     return ReadSide(
         settings=settings,
         history=history,
         requests=history.requests,
         verifier=TokenVerifier(settings, OwnKeyring(history.keyring)),
-        health=Health({"cassandra": history.probe, "kafka": KafkaProbe(settings)}),
+        health=Health({"cassandra": history.probe, "kafka": kafka}),
         cursors=Cursors(history.cursor_secret),
         rooms=Rooms(history, settings.stream_listeners, settings.stream_seconds),
         exports=_shelf(settings, history) if settings.privacy_enabled else None,

@@ -21,7 +21,7 @@ def test_a_write_that_was_done_and_timed_out_takes_effect_once(
         with oracle.stream(rate=200) as stream:
             stream.until(400)
             with cassandra_link.doubtful(0.5):
-                for told in (30, 60, 90):
+                for told in (34, 67, 101):
                     oracle.ask()
                     until(partial(told_of, worker, told), 60, f"{told} time-outs")
         oracle.settle()

@@ -15,17 +15,18 @@ from api.serve import serve
 from chat import broker as administration
 from chat import topics
 from chat.broker import broker
-from chat.errors import BrokerUnavailable, SchemaMismatch, StorageUnavailable, TopicMadeAnew, TopicMismatch
+from chat.errors import BrokerUnavailable, SchemaMismatch, TopicMadeAnew, TopicMismatch
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from chat.settings import Settings
 from chat.storage.session import Connection
 from chat.storage.topic_registry import KnownTopic, known, open_epoch, record
 from chat.topic_specs import Topic, specs
+from streams.waiting import Waiting
 from tests.chat_program import ChatProgram
 from tests.clean_house import clean_house, delete_topics
 from tests.records import PARTITIONS
-from tests.wait import until, until_async
+from tests.wait import until
 from tests.worker import environment
 
 
@@ -101,20 +102,11 @@ def test_two_processes_at_once_make_one_set_of_topics(house: Settings, tmp_path:
 
 async def mended(settings: Settings) -> None:
     try:
-        await until_async(partial(applied, settings), what="a Cassandra that answers")
+        await Waiting().until_served(partial(topics.apply, settings))
     except TopicMismatch:
         delete_topics(settings, *Topic)
         await forget(settings)
         await topics.apply(settings)
-
-
-async def applied(settings: Settings) -> bool:
-    """Whether the topics are there, as `chat topics apply` has them; it waits for nothing."""
-    try:
-        await topics.apply(settings)
-    except StorageUnavailable:
-        return False
-    return True
 
 
 async def forget(settings: Settings) -> None:
