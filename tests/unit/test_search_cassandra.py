@@ -206,8 +206,17 @@ def test_what_is_sealed_is_not_taken_for_plain_words() -> None:
     assert cells(partition_key(LEARNER) + sealed) == []
     short, long = value(b"\0help"), value(b"\0a sentence of some length")
     assert len(cells(partition_key(LEARNER) + sealed + short)) == 1
-    assert cells(partition_key(LEARNER) + sealed[:2_000] + short + sealed[2_000:]) == []
-    assert len(cells(partition_key(LEARNER) + sealed[:2_000] + long + sealed[2_000:])) == 1
+    for within, readable in ((short, 0), (long, 1)):
+        torn = sealed[:2_000] + within + sealed[2_000 + len(within) :]
+        assert len(cells(partition_key(LEARNER) + torn)) == readable
+
+
+def test_where_a_stream_ends_only_what_is_there_counts() -> None:
+    """A length that goes beyond the end makes no sentence of the four characters before it."""
+    within = value(b"\1\1" + b"\xff" * 300)[:200]
+    assert cells(partition_key(LEARNER) + within + b"\x50\0help") == []
+    assert len(cells(partition_key(LEARNER) + b"\x50\0help")) == 1
+    assert len(cells(partition_key(LEARNER) + within + b"\x50\0a sentence of some length")) == 1
 
 
 def test_a_long_partition_is_followed_from_window_to_window() -> None:

@@ -87,8 +87,8 @@ class CellSearch:
         """Whether what begins at `start`, which is `place` in its stream, is a readable cell, and a sealed one."""
         if data[start] == 0:
             shortest = SHORTEST_WITHIN if place < self._sealed_to else SHORTEST
-            plain = (data[start + 1 : start + min(one, _LOOKED_AT)] for one in _lengths(data, start) if one > shortest)
-            return False if any(map(_is_text, plain)) else None
+            plain = (data[start + 1 : start + min(one, _LOOKED_AT)] for one in _lengths(data, start))
+            return False if any(len(one) >= shortest and _is_text(one) for one in plain) else None
         lengths = [one for one in _lengths(data, start) if one >= _HEAD + NONCE_BYTES + _TAG]
         if place >= self._sealed_to:
             self._sealed_to = place + max((one for one in lengths if one <= _LONGEST), default=0)
