@@ -7,9 +7,9 @@ that stand twice, keys that a token brings along) is refused.
 import base64
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import jwt
 
@@ -21,9 +21,18 @@ from chat.token_keys import hmac_key, key_source
 
 __all__ = ["TokenVerifier", "Verified", "make_token"]
 
-MAX_TOKEN_BYTES = 8_192
+MAX_TOKEN_BYTES = 32_768
+"""Room for some 600 learners whose ids are UUIDs in `learner_scope`."""
+
 REMEMBERED = 8_192
 """Tokens whose verdict is kept, good and bad ones, the latest used."""
+
+LONG = 2_048
+REMEMBERED_LONG = 512
+"""Of tokens of more bytes than `LONG` fewer are kept: what a token grants takes as much memory as the token."""
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _NO_KEY = "the token is signed with a key that is not known here"
 _WRONG_SIGNATURE = "the token's signature is wrong"
@@ -46,8 +55,8 @@ class TokenVerifier:
         self._audience = settings.jwt_audience
         self._leeway = settings.jwt_leeway_seconds
         self._signatures = jwt.PyJWS(settings.algorithms, {"enforce_minimum_key_length": True})
-        self._headers = lru_cache(maxsize=REMEMBERED)(self._header)
-        self._judged = lru_cache(maxsize=REMEMBERED)(self._judge)
+        self._headers = _remembered(self._header)
+        self._judged = _remembered(self._judge)
 
     def verify(self, token: str, at: float) -> Verified:
         """Who bears a token that counts `at` a time, in seconds since 1970: nbf - leeway ≤ `at` < exp + leeway.
@@ -124,6 +133,12 @@ class TokenVerifier:
         if _REFUSED_HEADERS & header.keys() or not isinstance(kid, str | None):
             raise TokenInvalid("the token's header holds what is not accepted here")
         return Sought(algorithm, kid)
+
+
+def _remembered(judge: Callable[[str, *Ts], T]) -> Callable[[str, *Ts], T]:
+    """`judge` of a token, asked once of each as long as it is remembered."""
+    short, long = lru_cache(REMEMBERED)(judge), lru_cache(REMEMBERED_LONG)(judge)
+    return lambda token, *more: (long if len(token) > LONG else short)(token, *more)
 
 
 def make_token(

@@ -13,7 +13,7 @@ UNREADABLE: Mapping[str, str] = {
 
 
 class Identity(NamedTuple):
-    """Whose record it is: non-empty strings of at most 256 characters, in the contract's order."""
+    """Whose record it is: non-empty strings of at most 16,384 characters, in the contract's order."""
 
     command_id: str
     tenant_id: str

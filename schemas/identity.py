@@ -6,8 +6,8 @@ from typing import Any
 from schemas.binary import read_long, read_text
 from schemas.errors import Fault, Identity, Unreadable
 
-MAX_ID = 256
-"""Characters of an id that is still taken for one; the domain allows fewer."""
+MAX_ID = 16_384
+"""Characters of an id that can still be read, and repeated in a refusal; the domain allows fewer."""
 
 _READERS: Mapping[str, Callable[[bytes, int], tuple[Any, int]]] = {"string": read_text, "long": read_long}
 

@@ -1,9 +1,11 @@
 """JSON text, read strictly: no name twice in an object, no NaN, no lone surrogate, no bottomless nesting.
 
-A number keeps the letters it was written with, so that none changes its value on the way through.
+A number keeps the letters it was written with, so that none changes its value on the way through. One that no double
+holds is refused: many readers of JSON (orjson, Go's, Rust's) would take no page of a thread that holds it.
 """
 
 import json
+import math
 import re
 from itertools import accumulate
 from typing import Any, NoReturn
@@ -53,11 +55,14 @@ def survey(text: str, max_depth: int = MAX_DEPTH) -> Any:
 
 
 def dump(tree: Any) -> str:
-    """Compact text of what `parse` gave, non-ASCII letters as themselves. Raises Fault for a lone surrogate."""
+    """Compact text of what `parse` gave, non-ASCII letters as themselves.
+
+    Raises Fault for a lone surrogate, and for a number that no double holds.
+    """
     try:
         return orjson.dumps(tree, default=_literal, option=orjson.OPT_PASSTHROUGH_SUBCLASS).decode()
-    except orjson.JSONEncodeError:
-        raise Fault("has a lone surrogate") from None
+    except orjson.JSONEncodeError as error:
+        raise error.__cause__ if isinstance(error.__cause__, Fault) else Fault("has a lone surrogate") from None
 
 
 def compact(text: Any) -> str:
@@ -125,6 +130,8 @@ def _constant(_: str) -> NoReturn:
 
 
 def _literal(number: Number) -> orjson.Fragment:
+    if math.isinf(float(number)):
+        raise Fault("has a number beyond a double's range")
     return orjson.Fragment(str(number))
 
 

@@ -262,7 +262,7 @@ def _no_compact_form(forge: TokenForge) -> Made:
 
 
 def _too_long(forge: TokenForge) -> Made:
-    yield from (forge.token(padding="x" * (8_192 + 97 * number)) for number in range(EACH))
+    yield from (forge.token(padding="x" * (25_000 + 97 * number)) for number in range(EACH))
 
 
 KINDS: dict[str, Callable[[TokenForge], Made]] = {

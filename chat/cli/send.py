@@ -74,8 +74,8 @@ def _commands(text: bytes) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            json.loads(line, object_pairs_hook=_unique)
-            command = orjson.loads(line)
+            orjson.loads(line)
+            command = json.loads(line, object_pairs_hook=_unique)
         except (ValueError, RecursionError):
             command = None
         if not isinstance(command, dict):
@@ -83,10 +83,12 @@ def _commands(text: bytes) -> Iterator[dict[str, Any]]:
         yield command
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    """Orjson takes the last of two, in silence."""
-    if len(dict(pairs)) != len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Orjson takes the last of two, in silence, and makes a float of a long integer; `json` takes NaN, and UTF-16."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
         raise ValueError
+    return found
 
 
 def _placed(sent: list[Sent], seconds: float) -> bool:

@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 
 import schemas
 from chat.broker import Found, Place, broker, describe_all, typed
-from chat.cli.output import PLAIN, AsJsonLines, json_line
+from chat.cli.output import PLAIN, AsJsonLines, line
 from chat.cli.start import start
 from chat.dead_letter import SAID
 from chat.domain.events import FLAGGED
@@ -63,7 +63,7 @@ def tail(
     with contextlib.suppress(KeyboardInterrupt):
         for message in _messages(settings, topic, _partition_of(tenant, learner), begin, until_end=until_end):
             if _is_of(message.key(), tenant, learner) and not is_heartbeat(message.key(), message.value()):
-                json_line(_shown(message))
+                line(_shown(message).decode())
 
 
 def _partition_of(tenant: str, learner: str) -> bytes | None:
@@ -109,7 +109,13 @@ def _is_of(key: bytes | None, tenant: str, learner: str) -> bool:
     return (not tenant or owner.get("tenant") == tenant) and (not learner or owner.get("learner") == learner)
 
 
-def _shown(message: Message) -> dict[str, Any]:
+def _shown(message: Message) -> bytes:
+    """A JSON object: what the record says, in its own letters, then what is said of it."""
+    own: Headers = headers_of(message)
+    return _content(message.value(), own)[:-1] + b"," + orjson.dumps(_about(message, own))[1:]
+
+
+def _about(message: Message, own: Headers) -> dict[str, Any]:
     key = message.key()
     record: dict[str, Any] = {
         "topic": message.topic(),
@@ -117,23 +123,20 @@ def _shown(message: Message) -> dict[str, Any]:
         "offset": message.offset(),
         "key": None if key is None else key.decode(errors="replace"),
     }
-    own: Headers = headers_of(message)
     headers = {name: (value or b"").decode(errors="replace") for name, value in own}
     if FLAGGED in headers:
         record["flagged"] = True
     letter = _dead_letter(headers) if message.topic() == Topic.DEAD_LETTER else {}
-    return _content(message.value(), own) | letter | {"record": record}
+    return letter | {"record": record}
 
 
-def _content(value: bytes | None, headers: Headers) -> dict[str, Any]:
+def _content(value: bytes | None, headers: Headers) -> bytes:
     if value is None:
-        return {"tombstone": True}
+        return b'{"tombstone":true}'
     try:
-        record = schemas.decode(value, headers=headers)
-        content: dict[str, Any] = orjson.loads(schemas.encode(*record, schemas.Format.JSON))
+        return schemas.encode(*schemas.decode(value, headers=headers), schemas.Format.JSON)
     except schemas.CodecError:
-        return {"value": base64.b64encode(value).decode()}
-    return content
+        return orjson.dumps({"value": base64.b64encode(value).decode()})
 
 
 def _dead_letter(headers: Mapping[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A command as a Kafka record: its ids, topic, key and value."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -57,11 +58,19 @@ def _identity(command: Mapping[str, Any]) -> Identity | None:
 
 
 def _value(command: Mapping[str, Any]) -> bytes:
-    try:
-        written = orjson.dumps(command)
-    except orjson.JSONEncodeError as error:
-        raise BadInput("command", "must be what JSON can say") from error
+    written = _json(command)
     try:
         return schemas.encode(*schemas.decode_command(written))
     except schemas.CodecError:
         return written
+
+
+def _json(command: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(command)
+    except orjson.JSONEncodeError:  # also for an integer beyond 64 bits, which JSON can say
+        pass
+    try:
+        return json.dumps(command, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadInput("command", "must be what JSON can say") from error

@@ -23,7 +23,15 @@ from tests.records import PARTITIONS, token, uid
 from tests.wait import until
 
 KEY = b"tenant-1/learner-1"
-HOME = (murmur2(KEY) & 0x7FFFFFFF) % PARTITIONS
+LONG = "l" * 16_384
+
+
+def home_of(key: bytes) -> int:
+    """The partition that Java's client gives it."""
+    return int((murmur2(key) & 0x7FFFFFFF) % PARTITIONS)
+
+
+HOME = home_of(KEY)
 OTHER = (HOME + 1) % PARTITIONS
 THREAD = uid(1, 1)
 
@@ -58,6 +66,13 @@ BAD = {
     "a wrong partition": Bad("key_mismatch", partition=OTHER),
     "a learner out of scope": Bad("out_of_scope", token={"learners": ["learner-2"]}),
     "no permission": Bad("forbidden", token={"role": "compliance"}),
+    "a learner of too many letters": Bad(
+        "invalid",
+        {"learner_id": LONG},
+        token={"role": "admin"},
+        key=f"tenant-1/{LONG}".encode(),
+        partition=home_of(f"tenant-1/{LONG}".encode()),
+    ),
     "an empty text": Bad("invalid", {"content": ""}),
     "an unknown field": Bad("invalid", {"colour": "red"}),
     "a missing thread": Bad("thread_not_found", {"thread_id": uid(1, 99)}),

@@ -305,6 +305,11 @@ def test_a_line_that_is_no_object_is_named(line: bytes) -> None:
         list(send._commands(b'{"type": "A"}\n\n' + line + b"\n"))
 
 
+def test_a_long_integer_is_read_whole() -> None:
+    """No float is made of it."""
+    assert list(send._commands(b'{"id": 123456789012345678901234567890}')) == [{"id": 123456789012345678901234567890}]
+
+
 def test_a_command_without_token_is_not_sent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

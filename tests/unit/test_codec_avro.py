@@ -121,7 +121,7 @@ def test_metadata_is_compacted_as_in_json() -> None:
         (encode("PostMessage", POST)[:10], "no_identity"),
         (encode("PostMessage", POST)[:17], "no_identity"),
         (encode("PostMessage", POST | {"learner_id": ""}), "no_identity"),
-        (encode("PostMessage", POST | {"learner_id": "x" * 257}), "no_identity"),
+        (encode("PostMessage", POST | {"learner_id": "x" * 16_385}), "no_identity"),
         (PUBLISHED.newest["PostMessage"].header + datum(1, b"\xff", "t-1", "l-1"), "no_identity"),
         (PUBLISHED.newest["PostMessage"].header + datum(2**62), "no_identity"),
     ],
@@ -131,9 +131,9 @@ def test_what_nobody_can_read_is_a_dead_letter(value: bytes | None, code: str) -
     assert dead(value) == code
 
 
-def test_ids_of_256_letters_are_read() -> None:
+def test_ids_of_16384_letters_are_read() -> None:
     """The longest id that is still one counts letters, not bytes."""
-    assert decode(encode("PostMessage", POST | {"learner_id": "ü" * 256})).fields["learner_id"] == "ü" * 256
+    assert decode(encode("PostMessage", POST | {"learner_id": "ü" * 16_384})).fields["learner_id"] == "ü" * 16_384
 
 
 def test_only_commands_are_commands() -> None:

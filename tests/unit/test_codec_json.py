@@ -59,7 +59,7 @@ def test_an_event_is_known_by_its_event_type() -> None:
 @pytest.mark.parametrize(
     "metadata",
     [
-        '{"a":1.10,"b":1e3,"c":-0,"d":123456789012345678901234567890,"e":1E400,"f":0.1000000000000000055511151231257827}',
+        '{"a":1.10,"b":1e3,"c":-0,"d":123456789012345678901234567890,"e":1E-400,"f":0.1000000000000000055511151231257827}',
         '{"z":1,"a":{"y":[],"b":null},"m":[true,false]}',
         '{"":"ünï \\"quoted\\" \\\\ / \\n \\u0000 👋"}',
     ],
@@ -88,6 +88,8 @@ def test_metadata_loses_white_space_and_needless_escapes() -> None:
         (text(POST, metadata="{}"), "metadata"),
         (text(POST, metadata=[]), "metadata"),
         (text(POST, metadata=None), "metadata"),
+        (with_metadata('{"a":[1e309]}'), "metadata"),
+        (with_metadata('{"a":-' + "9" * 400 + "}"), "metadata"),
         (text(POST, mood="glad"), ""),
         (text(POST, event_type="PostMessage"), ""),
         (text(READ, seq="3"), "seq"),
@@ -210,7 +212,7 @@ def test_a_record_without_a_known_name_is_of_unknown_type(value: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", IDS)
-@pytest.mark.parametrize("bad", [None, "", 7, ["c-1"], {}, "x" * 257, "\ud800"])
+@pytest.mark.parametrize("bad", [None, "", 7, ["c-1"], {}, "x" * 16_385, "\ud800"])
 def test_without_all_three_ids_a_record_is_nobody_s(name: str, bad: Any) -> None:
     """An id that is missing, empty, too long or no text makes a dead letter, whatever else is wrong."""
     assert dead(text(POST, **{name: bad})) == "no_identity"

@@ -90,10 +90,17 @@ def test_a_command_without_a_learner_has_no_key() -> None:
     assert (record.key, record.identity, record.partition(8)) == (None, None, 0)
 
 
-def test_what_is_no_json_is_an_error_of_the_caller() -> None:
+@pytest.mark.parametrize("bad", [object(), "\ud800", {1, 2}, {"a": 2**70, "b": float("nan")}])
+def test_what_is_no_json_is_an_error_of_the_caller(bad: Any) -> None:
     """A value that JSON cannot say is refused before anything is sent."""
     with pytest.raises(BadInput, match="command: must be what JSON can say"):
-        outgoing(POST | {"content": object()})
+        outgoing(POST | {"content": bad})
+
+
+def test_an_integer_of_any_length_keeps_its_digits() -> None:
+    """Of metadata; orjson alone knows 64 bits."""
+    record = outgoing(POST | {"metadata": {"id": 123456789012345678901234567890}})
+    assert schemas.decode_command(record.value).fields["metadata"] == '{"id":123456789012345678901234567890}'
 
 
 def test_headers_are_those_that_are_given() -> None:

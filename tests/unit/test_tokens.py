@@ -3,9 +3,11 @@
 import base64
 import hmac
 import json
+import uuid
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
+from unittest.mock import Mock
 
 import jwt
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from chat.domain.principal import Permission, Principal, Role
 from chat.errors import BadSetting, TokenExpired, TokenInvalid
-from chat.tokens import MAX_TOKEN_BYTES, TokenVerifier, make_token
+from chat.tokens import LONG, MAX_TOKEN_BYTES, TokenVerifier, make_token
 from tests.records import SECRET, settings_for_tests
 
 CLAIMS: dict[str, Any] = {
@@ -203,13 +205,21 @@ def test_texts_that_are_no_token(verifier: TokenVerifier, name: str) -> None:
     assert verifier.verify(forge(), AT)
 
 
-def test_a_token_may_have_8_kib_and_no_more(verifier: TokenVerifier) -> None:
+def test_a_token_may_have_32_kib_and_no_more(verifier: TokenVerifier) -> None:
     """The longest token is accepted; one byte more is refused before anybody looks inside."""
-    padded = [forge(CLAIMS | {"x": "y" * size}) for size in range(5_000, 6_100)]
+    padded = [forge(CLAIMS | {"x": "y" * size}) for size in range(24_000, 24_600)]
     longest = max((one for one in padded if len(one) <= MAX_TOKEN_BYTES), key=len)
     assert verifier.verify(longest, AT)
     with pytest.raises(TokenInvalid, match="longer"):
         verifier.verify(min((one for one in padded if len(one) > MAX_TOKEN_BYTES), key=len), AT)
+
+
+def test_a_token_may_name_a_school_year_of_learners(verifier: TokenVerifier) -> None:
+    """Each of five hundred is in its scope, again where it is remembered."""
+    learners = [str(uuid.UUID(int=number)) for number in range(500)]
+    for _ in range(2):
+        scope = verifier.verify(forge(CLAIMS | {"learner_scope": learners}), AT).principal.scope
+        assert scope == frozenset(learners)
 
 
 @given(st.integers(0, 10_000), st.sampled_from("ABCabc019-_.= \n"))
@@ -242,15 +252,19 @@ def test_no_complaint_shows_the_token(verifier: TokenVerifier, name: str) -> Non
     assert not any(secret in shown for secret in ("user-1", "tenant-1", "learner-1", "auth0"))
 
 
-def test_verdicts_are_remembered() -> None:
-    """A second look at a token, good or bad, costs neither a header nor a signature."""
-    fresh = TokenVerifier(settings_for_tests())
+@pytest.mark.parametrize("padding", ["", "x" * LONG])
+def test_verdicts_are_remembered(monkeypatch: pytest.MonkeyPatch, padding: str) -> None:
+    """A second look at a token, good or bad, long or not, costs neither a header nor a signature."""
+    fresh, claims = TokenVerifier(settings_for_tests()), CLAIMS | {"x": padding}
+    asked = {name: Mock(wraps=getattr(fresh, name)) for name in ("_read_header", "_open")}
+    for name, spy in asked.items():
+        monkeypatch.setattr(fresh, name, spy)
     for _ in range(3):
-        assert fresh.verify(forge(), AT)
-        for bad in ("bad", forge(sign=_attacker)):
+        assert fresh.verify(forge(claims), AT)
+        for bad in (f"bad{padding}", forge(claims, sign=_attacker)):
             with pytest.raises(TokenInvalid):
                 fresh.verify(bad, AT)
-    assert (fresh._headers.cache_info().misses, fresh._judged.cache_info().misses) == (3, 2)
+    assert [spy.call_count for spy in asked.values()] == [3, 2]
 
 
 @pytest.mark.parametrize(("at", "leeway", "error"), [
