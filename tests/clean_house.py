@@ -2,9 +2,10 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from chat import topics
@@ -71,12 +72,20 @@ def delete_topics(settings: Settings, *names: str) -> None:
     admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap_servers[0], "log_level": 0})
 
     def gone() -> bool:
-        there = [name for name in names if name in admin.list_topics(timeout=10).topics]
-        for deletion in (admin.delete_topics(there) if there else {}).values():
-            _ignore_gone(deletion)
-        return not there
+        try:
+            return _none_left(admin, names)
+        except KafkaException:  # a broker that stands still is asked again
+            return False
 
     until(gone, what="the end of the topics")
+
+
+def _none_left(admin: AdminClient, names: Iterable[str]) -> bool:
+    """Deletes what is there; whether that was nothing."""
+    there = [name for name in names if name in admin.list_topics(timeout=10).topics]
+    for deletion in (admin.delete_topics(there) if there else {}).values():
+        _ignore_gone(deletion)
+    return not there
 
 
 def _ignore_gone(deletion: Any) -> None:

@@ -5,12 +5,14 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import structlog
 
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
+from chat.storage import session
 from chat.storage.session import Connection
 from tests.clean_house import clean_house, drop_keyspace
 from tests.keyspace import keyspace
@@ -20,6 +22,16 @@ from tests.worker import ROOT, WorkerProcess
 StartWorker = Callable[..., WorkerProcess]
 FIGURES = "figures"
 """The property of a test whose text is shown at the end of the run."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """A Cassandra that stands still for seconds is waited for here: nobody goes on where the test process gives up.
+
+    Workers and APIs are processes of their own, and keep the service's time-outs.
+    """
+    with patch.multiple(session, REQUEST_TIMEOUT=60.0, LOST_AFTER=65.0, CONNECT_SECONDS=60, SILENCE_SECONDS=60):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from cassandra import ConsistencyLevel
-from cassandra.cluster import Cluster, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.query import SimpleStatement
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -25,6 +25,7 @@ from chat.servers.free_port import free_port
 from tests.servers import embedded_servers
 from tests.wait import until
 
+SECONDS = 90.0
 INSERT = "INSERT INTO words (id, word) VALUES (1, 'kept')"
 SELECT = "SELECT word FROM words WHERE id = 1"
 RUN = """
@@ -44,7 +45,14 @@ def servers() -> Iterator[EmbeddedServers]:
 
 
 def connect(addresses: Addresses) -> Cluster:
-    return Cluster(addresses.cassandra, port=addresses.cassandra_port, protocol_version=4)
+    return Cluster(
+        addresses.cassandra,
+        port=addresses.cassandra_port,
+        protocol_version=4,
+        execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(request_timeout=SECONDS)},
+        connect_timeout=SECONDS,
+        control_connection_timeout=SECONDS,
+    )
 
 
 def make_keyspace(session: Session, replicas: int) -> str:
@@ -73,21 +81,21 @@ def read_word(addresses: Addresses, keyspace: str) -> str:
 def make_topic(bootstrap: str) -> str:
     topic = f"t{uuid.uuid4().hex}"
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
+    admin.create_topics([NewTopic(topic, 1, 1)], request_timeout=SECONDS)[topic].result(SECONDS)
     return topic
 
 
 def produce(bootstrap: str, topic: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all"})
     producer.produce(topic, value)
-    assert producer.flush(20) == 0
+    assert producer.flush(SECONDS) == 0
 
 
 def consume(bootstrap: str, topic: str) -> bytes | None:
     group = {"group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
     with Consumer({"bootstrap.servers": bootstrap, **group}) as consumer:
         consumer.subscribe([topic])
-        record = consumer.poll(20)
+        record = consumer.poll(SECONDS)
         return record.value() if record else None
 
 
@@ -141,8 +149,8 @@ def test_a_topic_is_never_made_by_naming_it(servers: EmbeddedServers) -> None:
     assert servers.kafka is not None
     admin = AdminClient({"bootstrap.servers": servers.kafka.bootstrap})
     name = f"t{uuid.uuid4().hex}"
-    assert admin.list_topics(name, timeout=20).topics[name].error is not None
-    assert name not in admin.list_topics(timeout=20).topics
+    assert admin.list_topics(name, timeout=SECONDS).topics[name].error is not None
+    assert name not in admin.list_topics(timeout=SECONDS).topics
 
 
 def test_the_servers_listen_on_loopback_only(servers: EmbeddedServers) -> None:
@@ -238,7 +246,7 @@ class Run:
 def test_a_stop_signal_ends_all_with_status_0(run: Run, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM stop the servers before the process ends, with status 0."""
     run.process.send_signal(number)
-    assert run.process.wait(30) == 0
+    assert run.process.wait(SECONDS) == 0
     assert run.nothing_left()
 
 
@@ -254,7 +262,7 @@ def test_kill_9_leaves_no_orphan_and_the_folder_usable(run: Run, run_folder: Pat
 def test_a_server_that_dies_later_ends_the_run_with_status_1(run: Run) -> None:
     """The run does not go on without a server."""
     run.kafka.kill()
-    assert run.process.wait(30) == 1
+    assert run.process.wait(SECONDS) == 1
 
 
 def test_a_ring_of_three_outlives_one_node() -> None:

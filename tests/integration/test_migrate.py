@@ -23,6 +23,9 @@ from tests.records import settings_for_tests
 from tests.wait import until_async
 from tests.worker import environment
 
+TTL = 6
+"""Seconds of a lock: longer than a machine stands still, and one test waits them out."""
+
 OURS = [one.name for one in migrations(FOLDER)]
 
 
@@ -180,17 +183,17 @@ async def test_the_lock_is_renewed_while_its_owner_works(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement may take longer than the lock's time to live."""
-    monkeypatch.setattr(migration_lock, "TTL", 3)
+    monkeypatch.setattr(migration_lock, "TTL", TTL)
     async with MigrationLock(connection) as lock:
         began = lock.until
-        await until_async(lambda: lock.until > began + 3, what="a renewal past the first time to live")
+        await until_async(lambda: lock.until > began + TTL, what="a renewal past the first time to live")
         lock.require()
         assert await _owner(connection) == lock.owner
 
 
 async def test_a_lost_lock_stops_its_owner(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """An owner whose lock somebody else has runs no further statement, and leaves the other's lock alone."""
-    monkeypatch.setattr(migration_lock, "TTL", 3)
+    monkeypatch.setattr(migration_lock, "TTL", TTL)
     async with MigrationLock(connection) as lock:
         steal = "UPDATE schema_lock SET owner = 'a thief' WHERE name = 'migrate' IF owner = %s"
         await connection.execute(steal, (lock.owner,))

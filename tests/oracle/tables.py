@@ -34,6 +34,8 @@ def session_of(settings: Settings) -> Iterator[Session]:
         protocol_version=4,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         reconnection_policy=ConstantReconnectionPolicy(0.5, max_attempts=None),
+        connect_timeout=60,
+        control_connection_timeout=60,
     )
     try:
         session = cluster.connect(settings.cassandra_keyspace)
