@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 import structlog
 
+from chat.servers import free_port
 from chat.servers.embedded import Addresses
 from chat.settings import Settings
 from chat.storage import session
@@ -22,6 +24,24 @@ from tests.worker import ROOT, WorkerProcess
 StartWorker = Callable[..., WorkerProcess]
 FIGURES = "figures"
 """The property of a test whose text is shown at the end of the run."""
+
+RANDOM = os.environ.get("ORACLE_SEED") == "random"
+"""Whether a run draws what no run before it has drawn, as `make soak` does."""
+
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,  # a machine that stands still is no fault of what is tested
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=not RANDOM,
+)
+hypothesis.settings.load_profile("tests")
+
+
+def pytest_configure() -> None:
+    """Processes that run tests side by side have a share of the ports each, so that they never meet on one."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    free_port.CANDIDATES = free_port.CANDIDATES[number::processes]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,8 +124,7 @@ def _workers(folder: Path) -> Iterator[tuple[StartWorker, list[WorkerProcess]]]:
 @pytest.fixture(scope="session")
 def seed() -> int:
     """The seed of a run: ORACLE_SEED where another is wanted (`random`: a new one), else always the same."""
-    chosen = os.environ.get("ORACLE_SEED", "20260115")
-    return random.SystemRandom().randrange(10**6) if chosen == "random" else int(chosen)
+    return random.SystemRandom().randrange(10**6) if RANDOM else int(os.environ.get("ORACLE_SEED", "20260115"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

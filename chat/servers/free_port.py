@@ -7,6 +7,7 @@ from collections.abc import Sequence
 LOCALHOST = "127.0.0.1"
 # Below the range that systems hand out to outgoing connections: a server that is down for a moment keeps its port.
 CANDIDATES = range(15_000, 30_000)
+_given: set[int] = set()
 
 
 def is_free(port: int, hosts: Sequence[str] = (LOCALHOST,)) -> bool:
@@ -15,9 +16,12 @@ def is_free(port: int, hosts: Sequence[str] = (LOCALHOST,)) -> bool:
 
 
 def free_port(hosts: Sequence[str] = (LOCALHOST,)) -> int:
-    """A port that nobody listens on at this moment; another one at each call, most likely."""
-    tried = random.sample(CANDIDATES, len(CANDIDATES))
-    return next(port for port in tried if is_free(port, hosts))
+    """A port that nobody listens on at this moment; another one at each call, as long as there are others."""
+    # A server that was given one may not listen yet, or be down for a moment.
+    tried = sorted(random.sample(CANDIDATES, len(CANDIDATES)), key=_given.__contains__)
+    port = next(port for port in tried if is_free(port, hosts))
+    _given.add(port)
+    return port
 
 
 def _can_bind(host: str, port: int) -> bool:

@@ -279,5 +279,5 @@ def test_a_ring_of_three_outlives_one_node() -> None:
 
 
 def test_a_free_port_is_another_one_each_time() -> None:
-    """Two test runs at once do not meet on a port, as far as chance goes."""
-    assert len({free_port() for _ in range(20)}) > 15
+    """Who was given one need not listen on it yet."""
+    assert len({free_port() for _ in range(200)}) == 200
