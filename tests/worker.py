@@ -17,7 +17,10 @@ from tests.wait import until
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 120.0
+ENDING_SECONDS = 120.0
 LEAVING_SECONDS = 10.0
+REBALANCES = "chat_rebalances_total"
+"""The metric that stands still as long as a worker keeps its partitions."""
 
 
 class WorkerProcess:
@@ -71,12 +74,12 @@ class WorkerProcess:
         self.signal(signal.SIGKILL)
         self.process.wait()
 
-    def stop(self, timeout: float = 40.0) -> int:
+    def stop(self, timeout: float = ENDING_SECONDS) -> int:
         """SIGTERM, and waits for the end; the exit status."""
         self.process.terminate()
         return self.exit_status(timeout)
 
-    def exit_status(self, timeout: float = 40.0) -> int:
+    def exit_status(self, timeout: float = ENDING_SECONDS) -> int:
         """The exit status, once it has ended."""
         until(lambda: not self.alive, timeout, f"the end of {self.name}")
         return int(self.process.returncode)
@@ -112,7 +115,7 @@ class WorkerProcess:
 
     def get(self, path: str) -> tuple[int, str]:
         """One request to its port."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -121,6 +124,10 @@ class WorkerProcess:
             return 0, ""
         finally:
             connection.close()
+
+    def left_work(self) -> bool:
+        """Whether it had to leave before it had finished and committed all that it held: that will be done again."""
+        return bool(self.said("left_under_way") or self.said("ended_without"))
 
     def tail(self, lines: int = 40) -> str:
         """The last lines of its log."""

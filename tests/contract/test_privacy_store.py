@@ -21,6 +21,9 @@ from tests.wait import until_async
 
 NOW = int(time.time() * 1000)
 LONG = 60
+TERM = 2
+"""Seconds of a lease that runs out: Cassandra counts in whole ones, so that one of 1 may end at once."""
+
 Store = MemoryRequests | CassandraRequests
 
 
@@ -80,6 +83,12 @@ async def _ended(store: Store, request: Request, holder: str = "worker-1") -> Re
     return ended
 
 
+async def _saved(store: Store, changed: Request) -> bool:
+    """Whether a lease was long enough to save it: where the machine stalls its term is over before."""
+    leased = await store.lease(changed.key, "worker-1", TERM) is not None
+    return leased and await store.save(changed, "worker-1")
+
+
 async def _open(store: Store, request: Request) -> list[RequestKey]:
     """Those unfinished in the request's shard that are of its learner."""
     found = await store.unfinished(shard_of(request.subject))
@@ -130,7 +139,7 @@ async def test_a_lease_runs_out_by_itself(store: Store) -> None:
     """Then it is another's, and the first can neither renew it nor save anything."""
     request = await _accepted(store)
     assert await store.lease(request.key, "worker-1", 1) == request
-    taken = await until_async(lambda: store.lease(request.key, "worker-2", LONG), 10, "the end of the lease")
+    taken = await until_async(lambda: store.lease(request.key, "worker-2", LONG), what="the end of the lease")
     assert taken == request
     assert not await store.renew(request.key, "worker-1", LONG)
     assert not await store.save(request.moved(NOW, state=State.RUNNING), "worker-1")
@@ -141,10 +150,14 @@ async def test_a_renewed_lease_outlives_its_first_term(store: Store) -> None:
     """Its holder may save behind the end of the first term, and another still cannot have it."""
     request = await _accepted(store)
     first = await _accepted(store)
-    assert await store.lease(request.key, "worker-1", 1) is not None
-    assert await store.renew(request.key, "worker-1", LONG)
-    assert await store.lease(first.key, "worker-1", 1) is not None
-    await until_async(lambda: store.lease(first.key, "worker-2", LONG), 10, "the end of a lease of the same term")
+
+    async def renewed() -> bool:
+        leased = await store.lease(request.key, "worker-1", TERM) is not None
+        return leased and await store.renew(request.key, "worker-1", LONG)
+
+    await until_async(renewed, what="a renewal within the first term")
+    assert await store.lease(first.key, "worker-1", TERM) is not None
+    await until_async(lambda: store.lease(first.key, "worker-2", LONG), what="the end of a lease of the same term")
     assert await store.lease(request.key, "worker-2", LONG) is None
     assert await store.save(request.moved(NOW, state=State.RUNNING), "worker-1")
 
@@ -152,10 +165,9 @@ async def test_a_renewed_lease_outlives_its_first_term(store: Store) -> None:
 async def test_a_saved_state_outlives_the_lease(store: Store) -> None:
     """What is saved under a lease does not run out with it."""
     request = await _accepted(store)
-    assert await store.lease(request.key, "worker-1", 2) is not None
     saved = request.moved(NOW + 1, state=State.WAITING, step="pack", notes='{"page":3}', reason_code="kafka")
-    assert await store.save(saved, "worker-1")
-    assert await until_async(lambda: store.lease(request.key, "worker-2", LONG), 10, "the end of the lease") == saved
+    await until_async(lambda: _saved(store, saved), what="a save within a lease")
+    assert await until_async(lambda: store.lease(request.key, "worker-2", LONG), what="the end of the lease") == saved
 
 
 async def test_a_save_that_comes_late_takes_nothing_back(store: Store) -> None:
@@ -195,10 +207,9 @@ async def test_what_is_closed_stays_closed(store: Store) -> None:
 async def test_whose_lease_is_lost_empties_what_it_closes(store: Store) -> None:
     """Whoever has the lease by then: nothing is off the unfinished that still knows its learner."""
     request = await _accepted(store)
-    assert await store.lease(request.key, "worker-1", 1) is not None
     ended = request.moved(NOW + 5, state=State.HELD, step="last", notes="n")
-    assert await store.save(ended, "worker-1")
-    assert await until_async(lambda: store.lease(request.key, "worker-2", LONG), 10, "the end of the lease") == ended
+    await until_async(lambda: _saved(store, ended), what="a save within a lease")
+    assert await until_async(lambda: store.lease(request.key, "worker-2", LONG), what="the end of the lease") == ended
     for _ in range(2):
         await store.close(ended)
         assert await _open(store, request) == []

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import aclosing
+from itertools import takewhile
 
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -12,6 +14,7 @@ from confluent_kafka import Producer as KafkaProducer
 from chat.domain.partition import partition_of
 from chat.ids import new_id
 from chat.sdk import AsyncEventConsumer, Change, Event, EventConsumer, Forgotten, Producer
+from chat.sdk.change import Entity
 from chat.sdk.outcome import Position
 from chat.settings import Settings
 from chat.topic_specs import Topic
@@ -22,8 +25,11 @@ TENANT = "tenant-1"
 LEARNER = "learner-1"
 WHOSE = {"tenant_id": TENANT, "learner_id": LEARNER}
 EXAMPLE = ROOT / "docs" / "examples" / "follow_events.py"
-IDLE = 3.0
-"""Longer than a new member of a group waits for its partitions."""
+IDLE = 60.0
+"""Much longer than a new member of a group waits for its partitions; nobody waits for it in vain."""
+
+END = Entity(TENANT, LEARNER, "the-end", "of-all")
+"""What the last record of the learner's partition says is to be forgotten."""
 
 TOLD = ["CHAT_THREAD_CREATED", "CHAT_MESSAGE_CREATED", "CHAT_MESSAGE_CREATED", "CHAT_THREAD_DELETED", None, None]
 """What comes of the conversation below: two messages, forgotten when their thread was deleted."""
@@ -42,14 +48,14 @@ def conversation(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> s
             {"type": "PostMessage", **thread, "content": "two"},
             {"type": "DeleteThread", **thread},
         ):
-            assert chat.send(command).outcome(60).succeeded
+            assert chat.send(command).outcome(120).succeeded
     running.end()
     _say_again(fresh)
     return thread["thread_id"]
 
 
 def _say_again(settings: Settings) -> None:
-    """Puts the first event of the learner on the log once more, as a worker's second run may, and a heartbeat."""
+    """Puts the learner's first event on the log once more, as a worker's second run may, a heartbeat, and the end."""
     with EventConsumer("a-look", settings) as events:
         first = next(change for change in events.changes(idle_seconds=IDLE))
     record = _record_at(settings, first.position)
@@ -57,6 +63,7 @@ def _say_again(settings: Settings) -> None:
     home = partition_of(f"{TENANT}/{LEARNER}".encode(), PARTITIONS)
     kafka.produce(Topic.EVENTS, record.value(), record.key(), home)
     kafka.produce(Topic.EVENTS, None, b"heartbeat", home)
+    kafka.produce(Topic.EVENTS, None, f"{TENANT}/{LEARNER}/{END.thread_id}/{END.message_id}", home)
     assert kafka.flush(30) == 0
 
 
@@ -68,6 +75,22 @@ def _record_at(settings: Settings, position: Position) -> Message:
     return message
 
 
+def before_the_end(events: EventConsumer) -> list[Change]:
+    """What comes before it, which is not handled."""
+    return list(takewhile(lambda one: one.entity != END, events.changes(idle_seconds=IDLE)))
+
+
+async def before_the_end_async(events: AsyncEventConsumer) -> list[Change]:
+    """As `before_the_end`."""
+    found: list[Change] = []
+    async with aclosing(events.changes(idle_seconds=IDLE)) as changes:
+        async for change in changes:
+            if change.entity == END:
+                break
+            found.append(change)
+    return found
+
+
 def types(changes: list[Change]) -> list[str | None]:
     """The events' types; None for what is to be forgotten."""
     return [change.event_type if isinstance(change, Event) else None for change in changes]
@@ -76,7 +99,7 @@ def types(changes: list[Change]) -> list[str | None]:
 def test_every_change_comes_once_and_in_order(fresh: Settings, conversation: str) -> None:
     """A repeat is dropped, what is to be forgotten is named, a heartbeat is nobody's."""
     with EventConsumer("once", fresh) as events:
-        changes = list(events.changes(idle_seconds=IDLE))
+        changes = before_the_end(events)
     assert types(changes) == TOLD
     assert {change.entity.thread_id for change in changes} == {conversation}
     posted = {change.entity for change in changes if isinstance(change, Event) and "content" in change.data}
@@ -95,7 +118,7 @@ def test_what_was_not_handled_comes_again(fresh: Settings) -> None:
     with pytest.raises(ArithmeticError):
         work()
     with EventConsumer("broken", fresh) as events:
-        rest = list(events.changes(idle_seconds=IDLE))
+        rest = before_the_end(events)
     assert types(rest)[:2] == ["CHAT_MESSAGE_CREATED", "CHAT_MESSAGE_CREATED"]
     assert "CHAT_THREAD_DELETED" in types(rest)
 
@@ -103,21 +126,22 @@ def test_what_was_not_handled_comes_again(fresh: Settings) -> None:
 async def test_on_an_event_loop_it_is_the_same(fresh: Settings) -> None:
     """The asyncio consumer has the same changes, and goes on where its group left off."""
     async with AsyncEventConsumer("async", fresh) as events:
-        changes = [change async for change in events.changes(idle_seconds=IDLE)]
+        changes = await before_the_end_async(events)
     assert types(changes) == TOLD
     async with AsyncEventConsumer("async", fresh) as events:
-        assert [change async for change in events.changes(idle_seconds=IDLE)] == []
+        assert await before_the_end_async(events) == []
 
 
 def test_the_example_follows_a_thread(fresh: Settings, conversation: str) -> None:
     """It counts up to two messages, and has forgotten both in the end."""
     variables = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-    ended = subprocess.run(
+    example = subprocess.Popen(
         [sys.executable, EXAMPLE, "example", str(IDLE)],
         env=variables | environment(fresh) | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        timeout=60,
-        check=True,
+        stdout=subprocess.PIPE,
     )
-    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    with example:
+        assert example.stdout is not None
+        lines = list(takewhile(lambda line: line[0] != END.thread_id, map(json.loads, example.stdout)))
+        example.kill()
     assert lines == [[conversation, 1], [conversation, 2], [conversation, 1], [conversation, 0]]

@@ -9,7 +9,7 @@ from chat.settings import Settings
 from tests.conftest import StartWorker
 from tests.oracle.run import OracleRun
 from tests.wait import until
-from tests.worker import WorkerProcess
+from tests.worker import REBALANCES, WorkerProcess
 
 IDLE_SECONDS = 15.0
 """Longer than the group's session timeout and than Faust's own poll interval checks."""
@@ -37,20 +37,20 @@ def test_two_workers_share_the_partitions_and_hand_them_over(oracle: OracleRun, 
         _until_owned(oracle, second)
         stream.until(len(oracle.source.log) + 200)
     oracle.settle()
-    oracle.verify(once=not (first.said("left_under_way") or second.said("left_under_way")))
+    oracle.verify(once=not (first.left_work() or second.left_work()))
     assert second.stop() == 0
 
 
 def test_an_idle_worker_keeps_its_membership(oracle: OracleRun, start_worker: StartWorker) -> None:
     """When nothing comes for longer than the session timeout it stays, and takes the next record at once."""
     worker = start_worker(oracle.settings).until_ready()
-    rebalances, began = worker.metric("chat_rebalances_total"), time.monotonic()
+    rebalances, began = worker.metric(REBALANCES), time.monotonic()
     until(lambda: time.monotonic() - began > IDLE_SECONDS or oracle.group.members() != 1, IDLE_SECONDS + 10)
     assert oracle.group.members() == 1
-    assert worker.metric("chat_rebalances_total") == rebalances
+    assert worker.metric(REBALANCES) == rebalances
     oracle.source.send(oracle.generator.take(20))
     oracle.source.flush()
-    oracle.settle(10)
+    oracle.settle()
     oracle.verify()
     assert worker.stop() == 0
 
