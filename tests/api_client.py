@@ -104,7 +104,7 @@ class ApiClient:
 
     def __init__(self, transport: httpx.AsyncBaseTransport, bearer: str | None, base_url: str = "http://api") -> None:
         self.bearer = bearer
-        self.http = httpx.AsyncClient(transport=transport, base_url=base_url)
+        self.http = httpx.AsyncClient(transport=transport, base_url=base_url, timeout=60)
 
     async def get(self, path: str, headers: Any = None, **params: Any) -> httpx.Response:
         """One request; parameters that are None are left out."""

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from chat.settings import Settings
 from tests.wait import until
 from tests.worker import ROOT, environment
 
 PROGRAM = "import sys; from api.processes import run; from chat.settings import load; sys.exit(run(load()))"
-SECONDS = 40
+SECONDS = 120
 
 
 class ApiProcess:
@@ -41,6 +43,14 @@ class ApiProcess:
     def ended(self) -> int:
         """Its exit status."""
         return self.child.wait(SECONDS)
+
+
+def serves(address: str) -> bool:
+    """Whether the API at that address says that it can do its work; not while nothing answers."""
+    try:
+        return httpx.get(f"{address}/health/ready", timeout=60).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 Start = Callable[..., ApiProcess]

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from chat.settings import Settings
 from tests.worker import ROOT
 
 COMMAND = (sys.executable, "-m", "chat.cli.main")
-SECONDS = 120.0
+SECONDS = 480.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ChatProgram:
         """Starts it in a process group of its own, with pipes to it."""
         kept = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*COMMAND, *arguments, *_patience(arguments)],
             env=kept | {"PYTHONPATH": str(ROOT)} | dict(self.variables),
             cwd=self.folder,
             stdin=subprocess.PIPE,
@@ -59,6 +59,11 @@ class ChatProgram:
             text=True,
             start_new_session=True,
         )
+
+
+def _patience(arguments: Sequence[str]) -> list[str]:
+    """Time enough for a wait of which the test does not say how long it lasts."""
+    return ["--timeout", "120"] if "--wait" in arguments and "--timeout" not in arguments else []
 
 
 def _ended(process: "subprocess.Popen[str]", stdin: str = "") -> Ended:

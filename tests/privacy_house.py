@@ -32,7 +32,7 @@ class House:
         """Sends commands of the tenant; each with its ids, and with `wait` its outcome."""
         with Producer(self.settings, token=bearer, outcomes=wait) as producer:
             sent = [producer.send({"tenant_id": "tenant-1", **one}) for one in commands]
-            ends = [asdict(one.outcome(60)) if wait else one.position(60)._asdict() for one in sent]
+            ends = [asdict(one.outcome(120)) if wait else one.position(120)._asdict() for one in sent]
         return [{**one.command, **end} for one, end in zip(sent, ends, strict=True)]
 
     def request(self, record_type: str, learner: str, *, wait: bool = True, **fields: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class House:
         status, body = get(self.address, f"/api/v1/privacy/requests/{request_id}", OFFICER)
         return dict(body) if status == 200 else {}
 
-    def until_final(self, request_id: object, timeout: float = 120) -> dict[str, object]:
+    def until_final(self, request_id: object, timeout: float = 480) -> dict[str, object]:
         """The request once it has ended, and the audit says so, which is noted behind it."""
         until(lambda: _has_ended(self.shown(request_id)), timeout, "the request's end")
         return self.shown(request_id)

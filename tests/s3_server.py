@@ -31,10 +31,10 @@ class S3Server(NamedTuple):
     process: ServerProcess
 
     def client(self, secret: str = SECRET_KEY, endpoint: str | None = None) -> Any:
-        """A boto3 client that does not try for long."""
+        """A boto3 client that tries once, and has patience with a machine that stands still."""
         config = Config(
-            connect_timeout=2,
-            read_timeout=10,
+            connect_timeout=60,
+            read_timeout=60,
             retries={"mode": "standard", "max_attempts": 1},
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",

@@ -14,7 +14,7 @@ from tests.clean_house import clean_house, drop_keyspace
 from tests.e2e.client import ContractClient
 from tests.e2e.live_house import SECONDS, TENANT, Author, House
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
 MILLISECONDS = SECONDS * 1000
 LOSES_4 = """

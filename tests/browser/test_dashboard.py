@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.dashboard_drawing import Series, bundle, charts, draw
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]  # npm fetches four hundred packages
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]  # npm fetches four hundred packages
 
 FIRST, POINTS, STEP = 1_768_473_000, 60, 15
 

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
-from tests.api_process import SECONDS, api_processes
+from tests.api_process import SECONDS, api_processes, serves
 from tests.clean_house import clean_house, drop_keyspace
 from tests.described_house import LEARNER, TENANT, fill
 from tests.records import token
@@ -47,7 +47,7 @@ def address(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Ite
     asyncio.run(fill(served))
     with api_processes(tmp_path_factory.mktemp("api")) as start:
         found = start(served).address()
-        until(lambda: httpx.get(f"{found}/health/ready").status_code == 200, SECONDS, "readiness")
+        until(lambda: serves(found), SECONDS, "readiness")
         yield found
     drop_keyspace(served)
 
@@ -81,7 +81,7 @@ class Run:
 
 def _answers(address: str) -> Counter[tuple[str, int]]:
     """How often each route has answered with each status so far."""
-    families = text_string_to_metric_families(httpx.get(f"{address}/metrics").text)
+    families = text_string_to_metric_families(httpx.get(f"{address}/metrics", timeout=60).text)
     samples = (sample for family in families for sample in family.samples)
     return Counter(
         {

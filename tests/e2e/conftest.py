@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from chat.servers.free_port import free_port
 from chat.settings import Settings
+from tests.api_process import serves
 from tests.e2e.client import ContractClient
 from tests.wait import until
 from tests.worker import WorkerProcess
@@ -32,16 +32,9 @@ def api(fresh: Settings, folder: Path) -> Iterator[str]:
     settings = fresh.model_copy(update={"api_port": port, "enable_rate_limiting": False})
     process = WorkerProcess(settings, folder, "api", program=("chat.cli.main", "api")).start()
     base_url = f"http://127.0.0.1:{port}"
-    until(lambda: _is_ready(base_url), 60, "the API being ready")
+    until(lambda: serves(base_url), what="the API being ready")
     yield base_url
     assert process.stop() == 0
-
-
-def _is_ready(base_url: str) -> bool:
-    try:
-        return httpx.get(f"{base_url}/health/ready").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture(scope="module")

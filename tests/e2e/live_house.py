@@ -11,6 +11,7 @@ import httpx
 
 from chat.servers.free_port import free_port
 from chat.settings import Settings
+from tests.api_process import serves
 from tests.e2e.client import ContractClient, create_thread, post_message
 from tests.sse import Watcher
 from tests.wait import until, until_async
@@ -36,14 +37,8 @@ class House:
             if not process.alive:
                 process.start()
         self.worker.until_ready()
-        until(self._serves, SECONDS, "the API being ready")
+        until(lambda: serves(self.address), what="the API being ready")
         return self
-
-    def _serves(self) -> bool:
-        try:
-            return httpx.get(f"{self.address}/health/ready").status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
 
     @asynccontextmanager
     async def listening(self, token: str, watchers: Sequence[tuple[str, str | None]]) -> AsyncIterator[list[Watcher]]:
@@ -92,7 +87,7 @@ class Author:
     async def until_there(self, house: House) -> None:
         """Returns when its thread has all of its messages."""
         async with httpx.AsyncClient(
-            base_url=house.address, headers={"authorization": f"Bearer {self.client.token(TENANT)}"}
+            base_url=house.address, headers={"authorization": f"Bearer {self.client.token(TENANT)}"}, timeout=SECONDS
         ) as http:
 
             async def there() -> bool:

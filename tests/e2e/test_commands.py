@@ -45,7 +45,7 @@ class Conversation:
     def get(self, path: str = "", **claims: Any) -> httpx.Response:
         """What the API says of the thread."""
         headers = {"Authorization": f"Bearer {self.client.token(PLACE['tenant_id'], **claims)}"}
-        return httpx.get(f"{self.api}/api/v1/threads/{self.thread}{path}", headers=headers)
+        return httpx.get(f"{self.api}/api/v1/threads/{self.thread}{path}", headers=headers, timeout=60)
 
     def events(self) -> dict[str, Any]:
         """What compaction would leave of the thread's events: each key's last value, None for a Kafka tombstone."""
@@ -88,7 +88,8 @@ def test_an_update_changes_the_listed_thread(talk: Conversation) -> None:
     talk.send({"type": "UpdateThread", "title": "A new title"})
     assert talk.get().json()["title"] == "A new title"
     headers = {"Authorization": f"Bearer {talk.client.token(PLACE['tenant_id'])}"}
-    listed = httpx.get(f"{talk.api}/api/v1/threads", params={"learner_id": "learner-c"}, headers=headers).json()
+    params = {"learner_id": "learner-c"}
+    listed = httpx.get(f"{talk.api}/api/v1/threads", params=params, headers=headers, timeout=60).json()
     assert (listed["items"][0]["thread_id"], listed["items"][0]["title"]) == (talk.thread, "A new title")
 
 

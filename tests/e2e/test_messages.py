@@ -87,6 +87,7 @@ def test_no_tenant_reads_anothers_thread(
     """Another tenant's thread and one that never was are 404 with the same body."""
     thread = sent[0]["tenant-0", "learner-0"]
     headers = {"Authorization": f"Bearer {client.token('tenant-1')}"}
-    answers = [httpx.get(f"{api}/api/v1/threads/{one}", headers=headers) for one in (thread, str(uuid.uuid4()))]
+    paths = [f"{api}/api/v1/threads/{one}" for one in (thread, str(uuid.uuid4()))]
+    answers = [httpx.get(one, headers=headers, timeout=60) for one in paths]
     assert [one.status_code for one in answers] == [httpx.codes.NOT_FOUND] * 2
     assert answers[0].json() == answers[1].json()

@@ -29,9 +29,15 @@ class Reader:
         self._client = client
 
     def get(self, tenant: str, path: str, **params: Any) -> httpx.Response:
-        """One answer to a teacher of the tenant."""
+        """The answer to a teacher of the tenant; 503 is none, for Cassandra may be away for a moment."""
         headers = {"Authorization": f"Bearer {self._client.token(tenant)}"}
-        return httpx.get(f"{self._api}/api/v1/threads{path}", headers=headers, params=params)
+
+        def answer() -> httpx.Response | None:
+            got = httpx.get(f"{self._api}/api/v1/threads{path}", headers=headers, params=params, timeout=60)
+            return None if got.status_code == httpx.codes.SERVICE_UNAVAILABLE else got
+
+        given: httpx.Response = until(answer, what="an answer of the API")
+        return given
 
     def seqs(self, tenant: str, thread: str) -> list[int]:
         """The seqs of a thread's messages."""

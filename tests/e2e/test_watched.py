@@ -26,6 +26,7 @@ from chat.metrics import described
 from chat.sdk import Producer
 from chat.servers.free_port import free_port
 from chat.settings import Settings
+from tests.api_process import serves
 from tests.e2e.client import ContractClient
 from tests.otlp_receiver import OtlpReceiver, receiving
 from tests.wait import until
@@ -100,7 +101,7 @@ def watched(fresh: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         worker = WorkerProcess(settings, folder, program=("chat.cli.main", "worker")).start()
         api = WorkerProcess(settings, folder, "api", program=("chat.cli.main", "api")).start()
         one = Watched(settings, worker.until_ready(), api, otlp)
-        until(lambda: _serves(one.api), SECONDS, "the API")
+        until(lambda: serves(one.api), SECONDS, "the API")
         _play(one)
         yield one
         assert worker.stop() == 0
@@ -121,20 +122,13 @@ def _planted(otlp: OtlpReceiver) -> dict[str, Any]:
     }
 
 
-def _serves(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/health/ready").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
-
-
 def _play(one: Watched) -> None:
     one.producer_trace = _apply_traced(one)
     _turn_away(one)
     _export(one)
     one.traceparents = {topic: _traceparent_on(one, topic) for topic in ("chat.events", "chat.rejections")}
     _read(one)
-    one.metrics = {"worker": one.worker.get("/metrics")[1], "api": httpx.get(f"{one.api}/metrics").text}
+    one.metrics = {"worker": one.worker.get("/metrics")[1], "api": httpx.get(f"{one.api}/metrics", timeout=60).text}
 
 
 def _apply_traced(one: Watched) -> tuple[str, str]:

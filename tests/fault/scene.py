@@ -5,9 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import httpx
-
-from tests.api_process import ApiProcess
+from tests.api_process import ApiProcess, serves
 from tests.fault import waits
 from tests.fault.link import Link
 from tests.fault.linked_servers import LinkedServers
@@ -62,7 +60,7 @@ class Scene:
         for worker in self.workers:
             worker.until_ready(JOINING_SECONDS)
         address = self.api.address()
-        until(lambda: httpx.get(f"{address}/health/ready").status_code == httpx.codes.OK, what="the API being ready")
+        until(lambda: serves(address), what="the API being ready")
 
     def tell_waits(self) -> None:
         """Every worker's log says what its tasks wait for."""

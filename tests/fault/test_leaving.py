@@ -35,11 +35,11 @@ def test_a_worker_ends_while_a_server_is_away(
     away = own_servers.kafka if server == "kafka" else own_servers.cassandra[0]
     assert away is not None
     with Producer(roomy, token=token(role="teacher")) as chat:
-        assert chat.send({"type": "CreateThread", **THREAD, "title": "a"}).outcome(60).outcome == "applied"
+        assert chat.send({"type": "CreateThread", **THREAD, "title": "a"}).outcome(120).outcome == "applied"
         posts = [chat.send({"type": "PostMessage", **THREAD, "content": f"{number}"}) for number in range(POSTS)]
         chat.flush(30)
         goes_away(away)
         assert worker.stop(SECONDS) == 0
         away.resume() if away.alive else away.start()
         worker.start().until_ready()
-        assert {one.outcome(60).outcome for one in posts} == {"applied"}
+        assert {one.outcome(120).outcome for one in posts} == {"applied"}

@@ -32,7 +32,7 @@ def fault_run(own_servers: LinkedServers, start_worker: StartWorker, tmp_path: P
     return FaultRun(own_servers, start_worker, tmp_path)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_faults_in_a_row(
     oracle: OracleRun, fault_run: FaultRun, seed: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -38,7 +38,7 @@ def on_port(settings: Settings, port: int) -> Settings:
 def test_a_signal_ends_it_in_order(house: Settings, start: Start, number: signal.Signals) -> None:
     """Status 0, a connection that is kept alive being no hindrance."""
     process = start(on_port(house, free_port()))
-    with httpx.Client(base_url=process.address()) as client:
+    with httpx.Client(base_url=process.address(), timeout=60) as client:
         assert client.get("/health/live").status_code == 200
         until(lambda: client.get("/health/ready").status_code == 200, SECONDS, "readiness")
         process.child.send_signal(number)
@@ -77,7 +77,8 @@ async def test_secrets_are_not_in_its_log(house: Settings, start: Start) -> None
     """Neither the key nor a token that was sent, whatever the answer."""
     process = start(on_port(house, free_port()))
     address = await asyncio.to_thread(process.address)
-    async with httpx.AsyncClient(base_url=address, headers={"authorization": "Bearer secret-token"}) as client:
+    headers = {"authorization": "Bearer secret-token"}
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as client:
         assert (await client.get("/api/v1/threads?learner_id=secret-learner")).status_code == 401
     process.child.terminate()
     assert await asyncio.to_thread(process.ended) == 0

@@ -32,7 +32,7 @@ def live(estate: Estate, learner: str, word: str) -> Life:
     assert life.send(nowhere) == ["thread_not_found"]
     estate.dead_letter(learner, word)
     whose = ("--tenant", "tenant-1", "--learner", learner)
-    assert estate.house.chat.run("privacy", "export", *whose, "--wait", "--timeout", "60").status == 0
+    assert estate.house.chat.run("privacy", "export", *whose, "--wait", "--timeout", "240").status == 0
     return life
 
 

@@ -327,7 +327,7 @@ def test_a_worker_killed_at_every_step_leaves_one_receipt(
     for death in DEATHS:
         (tmp_path / death).touch()
     asked = house.request("DeleteLearnerData", "learner-4", reason="other", wait=False)
-    ended = house.until_final(asked["request_id"], 180)
+    ended = house.until_final(asked["request_id"], 720)
     assert worker.stop() == 0
     assert list(tmp_path.glob("die-*")) == []
     assert ended["state"] == "completed"

@@ -46,7 +46,7 @@ class Writers:
             {"tenant_id": "tenant-1", "learner_id": f"l-{n}", "thread_id": new_id()} for n in range(OTHERS)
         ]
         made = [self._producer.send({"type": "CreateThread", "title": "t", **one}) for one in self._threads]
-        assert {one.outcome(60).outcome for one in made} == {"applied"}
+        assert {one.outcome(120).outcome for one in made} == {"applied"}
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

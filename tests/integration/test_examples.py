@@ -79,7 +79,7 @@ def test_a_producer_in_java_is_accepted(fresh: Settings, tmp_path: Path) -> None
         command = {"type": "CreateThread", **ids, "thread_id": new_id(), "title": "Aus Java 🌱"}
         place = producer.send(command, fresh.kafka_bootstrap_servers[0], token())
         assert place[:2] == ("chat.commands", partition)
-        event = until(partial(_event, reader, ids["command_id"]), 30, "the event of a command sent from Java")
+        event = until(partial(_event, reader, ids["command_id"]), 120, "the event of a command sent from Java")
         assert event["data"]["title"] == "Aus Java 🌱"
     reader.close()
 

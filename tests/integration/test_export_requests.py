@@ -38,7 +38,7 @@ TENANT = "tenant-1"
 OFFICER = token(user="officer-1", role="compliance")
 FINAL = {"completed", "failed", "held"}
 WORDS = "The volcano of Ada's canary 7c1f"
-SECONDS = 60
+SECONDS = 240
 HOUR = 3_600
 EXPIRED = 73 * HOUR
 
@@ -81,7 +81,8 @@ class House:
         return ids["request_id"]
 
     def get(self, path: str, bearer: str = OFFICER) -> httpx.Response:
-        return httpx.get(f"{self.address}/api/v1/privacy/{path}", headers={"authorization": f"Bearer {bearer}"})
+        headers = {"authorization": f"Bearer {bearer}"}
+        return httpx.get(f"{self.address}/api/v1/privacy/{path}", headers=headers, timeout=60)
 
     def shown(self, request_id: str) -> dict[str, Any]:
         answer = self.get(f"requests/{request_id}")
@@ -151,7 +152,7 @@ def test_what_was_said_comes_back(house: House, worker: WorkerProcess) -> None:
     """Posted, edited and deleted, by one line of the program; sealed where it is kept, and every fetching is noted."""
     thread_id = house.say("learner-1")
     target = house.folder / "bundle.zip"
-    asked = house.export("learner-1", "--reason", "access", "--out", str(target))
+    asked = house.export("learner-1", "--reason", "access", "--out", str(target), "--timeout", "120")
     assert asked.status == 0, asked.err
     outcome, ended = asked.lines
     assert (outcome["outcome"], ended["state"]) == ("applied", "completed")

@@ -66,8 +66,8 @@ def _outcomes(settings: Settings, *contents: str) -> list[str]:
     posts = [{"type": "PostMessage", "message_id": new_id(), "content": content} for content in contents]
     bearer = token("tenant-1")
     with Producer(settings) as producer:
-        producer.send({"type": "CreateThread", "title": "Fractions"} | IDS, token=bearer).outcome()
-        return [producer.send(post | IDS, token=bearer).outcome().code or "" for post in posts]
+        producer.send({"type": "CreateThread", "title": "Fractions"} | IDS, token=bearer).outcome(120)
+        return [producer.send(post | IDS, token=bearer).outcome(120).code or "" for post in posts]
 
 
 def _said(settings: Settings) -> list[Said]:

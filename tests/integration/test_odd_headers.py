@@ -71,10 +71,10 @@ def test_values_that_are_null(fresh: Settings, worker: WorkerProcess) -> None:
     erasure = {"type": "DeleteLearnerData", "command_id": uid(3, 904), "request_id": uid(4, 904), "reason": "other"}
     with ChatProducer(fresh, token=token(role="teacher")) as listening:
         mine = {**WHOSE, "thread_id": uid(1, 902)}
-        assert listening.send({"type": "CreateThread", **mine, "title": "b"}).outcome(60).succeeded
+        assert listening.send({"type": "CreateThread", **mine, "title": "b"}).outcome(120).succeeded
         send_null(fresh, "chat.commands", {"type": "nothing"}, "teacher")
         send_null(fresh, "chat.commands", thread, "teacher")
-        assert listening.send({"type": "PostMessage", **mine, "content": "heard"}).outcome(60).succeeded
+        assert listening.send({"type": "PostMessage", **mine, "content": "heard"}).outcome(120).succeeded
     send_null(fresh, "chat.privacy.commands", erasure, "compliance")
 
     reader = Reader(fresh.kafka_bootstrap_servers[0], PARTITIONS, [EVENTS])

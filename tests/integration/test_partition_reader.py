@@ -29,7 +29,7 @@ def written(fresh: Settings) -> Iterator[int]:
 
     writing = threading.Thread(target=write)
     writing.start()
-    until(lambda: end_of(fresh, PLACE) >= 10, 30, "the first records")
+    until(lambda: end_of(fresh, PLACE) >= 10, what="the first records")
     yield 10
     stopping.set()
     writing.join()
@@ -46,7 +46,7 @@ def test_a_partition_that_is_always_written_to_has_an_end(fresh: Settings, writt
     reading = threading.Thread(target=read_it, daemon=True)
     before = end_of(fresh, PLACE)
     reading.start()
-    reading.join(20)
+    reading.join(90)
     (offsets,) = read_all
     assert offsets == list(range(len(offsets)))
     assert written <= before <= len(offsets) <= end_of(fresh, PLACE)

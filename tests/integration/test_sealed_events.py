@@ -50,7 +50,7 @@ def converse(house: Settings, learner: str) -> int:
     ]
     with Producer(house) as producer:
         for command in commands:
-            outcome = producer.send(command | ids, token=token("tenant-1")).outcome()
+            outcome = producer.send(command | ids, token=token("tenant-1")).outcome(120)
             assert outcome.outcome == "applied", outcome
     return len(commands)
 

@@ -278,7 +278,7 @@ async def test_a_broker_that_is_away_is_transient(
     house: Settings, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No answer is told apart from a wrong answer, and says where nobody answered."""
-    monkeypatch.setattr(administration, "SECONDS", 1.0)
+    monkeypatch.setattr(administration, "SECONDS", 5.0)
     port = free_port()
     with pytest.raises(BrokerUnavailable, match=rf"127\.0\.0\.1:{port}.*refused"):
         await topics.check(changed(house, kafka_bootstrap_servers=(f"127.0.0.1:{port}",)), connection)

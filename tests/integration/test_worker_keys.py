@@ -56,7 +56,7 @@ def send(house: Settings) -> Iterator[Send]:
 
 def ended(sent: Sent) -> tuple[str, str | None]:
     """How a command ended, and with which code."""
-    outcome = sent.outcome()
+    outcome = sent.outcome(120)
     return outcome.outcome, outcome.code
 
 
@@ -130,7 +130,7 @@ def test_what_is_read_again_is_judged_by_the_keys_of_its_time(
     before = _said(house)
     _read_all_again(house, start_worker)
     assert _said(house) == {what: 2 * times for what, times in before.items()}
-    assert {before[(one.outcome().event_id,)] for one in early} == {1}
+    assert {before[(one.outcome(120).event_id,)] for one in early} == {1}
     assert before[late.position().offset, "unauthenticated"] == 1
 
 

@@ -172,7 +172,7 @@ async def test_a_token_that_nobody_can_judge_goes_on(rooms: Rooms, world: World)
 
 async def test_a_stream_ends_after_its_time(world: World) -> None:
     """So that its client connects again, perhaps elsewhere."""
-    client = await connect(rooms_of(world.history, seconds=0.05), world.key, 0)
+    client = await connect(rooms_of(world.history, seconds=1.0), world.key, 0)
     await client.until(lambda one: one.named("end") == [{"reason": "renew"}])
     assert seqs(client.seen) == [1, 2, 3, 4, 5]
 
