@@ -39,7 +39,7 @@ def short_run(oracle: OracleRun, servers: EmbeddedServers) -> None:
         stream.until(2200)
         servers.cassandra[0].resume()
         stream.until(3000)
-    oracle.settle()
+    oracle.settle(90)
     oracle.verify()
 
 
@@ -83,7 +83,7 @@ def erasing_run(oracle: OracleRun) -> None:
             stream.until(records)
             oracle.ask()
         stream.until(1800)
-    oracle.settle()
+    oracle.settle(120)
     oracle.verify()
 
 
