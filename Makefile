@@ -35,6 +35,7 @@ coverage: install ## the same, with what they reach of the code; tracing makes t
 
 soak: install ## the long tests
 	ORACLE_SEED=$${ORACLE_SEED:-random} $(BIN)/python -m pytest -m soak --timeout 0
+	ORACLE_SEED=random $(BIN)/python -m pytest tests/property
 	$(MAKE) fuzz FUZZ_SECONDS=1800
 
 FUZZ_SECONDS ?= 60
