@@ -1,14 +1,14 @@
 """What a token's claims must be. Every complaint names the rule and never repeats what the claim holds."""
 
-import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from chat.domain.authorise import TENANT_WIDE, principal
 from chat.domain.identifiers import is_name
 from chat.domain.principal import Permission, Principal, Role
 from chat.errors import TokenInvalid
+from chat.strict_json import read_strictly
 
 _PERMISSIONS = frozenset(Permission)
 _ROLES = frozenset(Role)
@@ -25,8 +25,8 @@ class Verified(NamedTuple):
 def strict_object(raw: bytes) -> dict[str, Any]:
     """A JSON object in UTF-8, none of whose names stands twice. Raises `TokenInvalid`."""
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = read_strictly(raw)
+    except ValueError:
         # From none: the parser's text shows a piece of the token.
         raise TokenInvalid("the token's parts must be JSON with each name once") from None
     if not isinstance(value, dict):
@@ -43,17 +43,6 @@ def read(claims: Mapping[str, Any], issuer: str, audience: str) -> Verified:
         _user(claims), _name(claims, "tenant_id"), role, _permissions(claims), _learner_scope(claims, role)
     )
     return Verified(caller, _moment_or_none(claims, "nbf"), _moment(claims, "exp"))
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError
-    return value
-
-
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError
 
 
 def _issued_for_us(claims: Mapping[str, Any], issuer: str, audience: str) -> None:

@@ -1,6 +1,5 @@
 """`chat send`: commands as JSON lines, and what became of them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from chat.cli.output import PLAIN, AsJsonLines, json_line, note
 from chat.cli.start import start
 from chat.errors import BadInput, OutcomeTimeout
 from chat.sdk import CommandKey, Outcome, Producer, Sent
+from chat.strict_json import read_strictly
 
 SHOWN = ("command_id", "outcome", "code", "event_id", "topic", "partition", "offset")
 SECONDS = 30.0
@@ -74,21 +74,13 @@ def _commands(text: bytes) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            orjson.loads(line)
-            command = json.loads(line, object_pairs_hook=_unique)
-        except (ValueError, RecursionError):
+            orjson.loads(line)  # refuses lone surrogates, and numbers that no double holds
+            command = read_strictly(line)
+        except ValueError:
             command = None
         if not isinstance(command, dict):
             raise BadInput(f"line {number}", "must be one JSON object in UTF-8, each name once; nothing was sent")
         yield command
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Orjson takes the last of two, in silence, and makes a float of a long integer; `json` takes NaN, and UTF-16."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
 
 
 def _placed(sent: list[Sent], seconds: float) -> bool:

@@ -16,10 +16,8 @@ from tests.worker import REBALANCES, WorkerProcess
 PROGRAM = (erasure_worker.PROGRAM,)
 """What an erasure has to wait for is shorter there."""
 
-TAKEN_OVER_SECONDS = 40.0
-"""From a worker's death until its partitions are at work elsewhere: six of them its group waits for it, where Kafka's
-own session time-out would be 45. Fifteen are promised of a machine that does not stall.
-"""
+TAKEN_OVER_SECONDS = 15.0
+"""From a worker's death until its partitions are at work elsewhere: six of them its group waits for it."""
 
 
 def test_every_record_of_a_calm_run_has_its_outcome(oracle: OracleRun, start_worker: StartWorker) -> None:

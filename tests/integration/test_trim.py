@@ -54,7 +54,7 @@ HASTY = {
     "file.delete.delay.ms": "500",
 }
 COMPACTION = {"segment.ms": "1500", "min.compaction.lag.ms": "500", "max.compaction.lag.ms": "3000"}
-SLACK = 60.0
+SLACK = 15.0
 """Seconds for a machine that is busy, or stands still."""
 
 
