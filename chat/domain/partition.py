@@ -15,7 +15,7 @@ def learner_key(tenant_id: str, learner_id: str) -> str:
     return f"{tenant_id}/{learner_id}"
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=16_384)
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition, 0 … `partitions` - 1, that murmur2 gives `key`."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -31,7 +31,7 @@ class Batcher:
     def __init__(self, connection: Connection) -> None:
         self._keyspace = connection.keyspace
         self._metadata = connection.cluster.metadata
-        self._replicas = lru_cache(maxsize=65_536)(self._find_replicas)
+        self._replicas = lru_cache(maxsize=16_384)(self._find_replicas)
         self._nodes = len(self._metadata.all_hosts())
 
     def batches(self, rows: Iterable[Row]) -> list[BatchStatement]:

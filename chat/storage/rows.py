@@ -17,6 +17,10 @@ _NOTHING = wire.blob(plain("{}"))
 COMMAND_SHARDS = 4
 """Partitions of `commands` a learner: a million commands make partitions of some 30 MB."""
 
+KEPT = 16_384
+"""Learners, and as many threads, whose packed keys are kept, the latest used: about as many as a worker's memory holds,
+and some 16 MiB."""
+
 _MESSAGE = """INSERT INTO messages (tenant_id, learner_id, generation, thread_id, bucket, seq, message_id, sender_id,
     message_type, content, metadata, reply_to, created_at, updated_at, deleted_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?"""
@@ -83,28 +87,26 @@ class _Partition(NamedTuple):
     packed: bytes
     routing: bytes
 
-    def of(self, part: bytes) -> Self:
+    def of(self, part: bytes) -> "_Partition":
         """The key that has one part more."""
-        return self._replace(packed=self.packed + part, routing=self.routing + wire.routing_key((part,)))
+        return _Partition(self.packed + part, self.routing + wire.routing_part(part))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(KEPT)
 def _learner(learner: LearnerId) -> _Partition:
     parts = wire.text(learner.tenant_id), wire.text(learner.learner_id), wire.integer(learner.generation)
-    return _Partition(b"".join(parts), wire.routing_key(parts))
+    return _Partition(b"".join(parts), b"".join(map(wire.routing_part, parts)))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(KEPT)
 def _thread(key: ThreadKey) -> _Partition:
     return _learner(key.learner).of(wire.uuid(key.thread_id))
 
 
-@lru_cache(maxsize=65_536)
 def _bucket(key: ThreadKey, bucket: int) -> _Partition:
     return _thread(key).of(wire.integer(bucket))
 
 
-@lru_cache(maxsize=65_536)
 def _commands(learner: LearnerId, shard: int) -> _Partition:
     return _learner(learner).of(wire.tinyint(shard))
 

@@ -6,7 +6,7 @@ connections, retries, routing and re-preparing: `PackedProtocol` is its own exte
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -64,12 +64,11 @@ def tinyint(value: int) -> bytes:
     return _TINYINT.pack(1, value)
 
 
-def routing_key(parts: Sequence[bytes]) -> bytes:
-    """The routing key of a composite partition key from its packed parts (§ of CompositeType: length, value, 0).
-
-    That of a key with more parts begins with it.
+def routing_part(part: bytes) -> bytes:
+    """What a packed part of a composite partition key is in its routing key, which is all of them one behind the other:
+    length, value, 0 (Cassandra's `CompositeType`). That length has two bytes, and a part's upper two are 0.
     """
-    return b"".join(_SHORT.pack(len(part) - 4) + part[4:] + b"\0" for part in parts)
+    return part[2:] + b"\0"
 
 
 def head(statement: PreparedStatement, values: int) -> bytes:
