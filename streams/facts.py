@@ -99,11 +99,11 @@ async def _read_ids(store: Store, memory: Memory, admitted: Sequence[Admitted]) 
     threads = {one.thread for one in admitted if memory.thread(one.thread).messages.worth_reading}
     if not (learners or threads):
         return
-    ids, loaded = await asyncio.gather(store.load_commands(learners, MANY_IDS), store.load_threads(threads, MANY_IDS))
-    for learner, taken in ids.items():
+    commands, messages = await asyncio.gather(store.load_commands(learners, MANY_IDS), store.load_messages(threads))
+    for learner, taken in commands.items():
         memory[learner].commands.read(taken)
-    for key, thread in loaded.items():
-        memory.thread(key).messages.read(thread.messages)
+    for key, taken in messages.items():
+        memory.thread(key).messages.read(taken)
 
 
 async def _find_commands(store: Store, memory: Memory, admitted: Sequence[Admitted], epoch: int, facts: Facts) -> None:

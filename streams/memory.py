@@ -21,8 +21,8 @@ MEMORY_BYTES = 48 * 2**20
 MOST_IDS = 50_000
 """Of one thread or learner; where more come, each is asked for from then on."""
 
-WORTH_READING = 16
-"""After so many questions all ids are read, where they are not too many: a few milliseconds, paid back soon."""
+WORTH_READING = 4
+"""After so many questions all ids are read, where they are not too many: that costs what two to twenty questions do."""
 
 _LEARNER_BYTES = 900
 _THREAD_BYTES = 1_000

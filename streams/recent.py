@@ -17,7 +17,9 @@ from chat.storage.learner_keys import KEPT_SECONDS
 RECENT_BYTES = 16 * 2**20
 """What a process may hold of them."""
 
-_MESSAGE_BYTES = 600
+_MESSAGE_BYTES = 1_200
+"""Of ids, names and objects, measured (`tracemalloc`) with ids that are UUIDs."""
+
 _EMPTY = getsizeof("")
 EXPIRING_SECONDS = 7_200
 """A message that expires so soon is read, for whether it is there yet is for Cassandra's clock to say, not for ours."""

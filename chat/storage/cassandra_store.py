@@ -33,12 +33,12 @@ from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite
 K = TypeVar("K")
 V = TypeVar("V")
 
-_SELECT_THREAD = """SELECT message_id, status, title, metadata, created_by, created_at, updated_at, created_position,
-    details_time, last_seq, position, write_time, active_at FROM thread_log
+_SELECT_THREAD = """SELECT CAST(message_id AS text) AS message_id, status, title, metadata, created_by, created_at,
+    updated_at, created_position, details_time, last_seq, position, write_time, active_at FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT ?"""
 _SELECT_STATUS = """SELECT status FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? LIMIT 1"""
-_SELECT_COMMAND_IDS = """SELECT command_id FROM commands
+_SELECT_COMMAND_IDS = """SELECT CAST(command_id AS text) FROM commands
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard IN ? LIMIT ?"""
 _SELECT_COMMANDS = """SELECT command_id, kind, digest, position, outcome FROM commands
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND shard = ? AND command_id IN ?"""
@@ -50,10 +50,10 @@ _SELECT_MESSAGE = """SELECT message_id, seq, sender_id, content, message_type, r
 _SELECT_MARK = """SELECT seq FROM read_marks
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND user_id = ? AND thread_id = ?"""
 # From the nil id on: every id, and not the row of statics that a thread without any has.
-_SELECT_IDS = f"""SELECT message_id FROM thread_log
+_SELECT_IDS = """SELECT CAST(message_id AS text) FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ?
-    AND message_id >= 00000000-0000-0000-0000-000000000000 LIMIT {MANY_IDS}"""
-_SELECT_IDS_AFTER = f"""SELECT message_id FROM thread_log
+    AND message_id >= 00000000-0000-0000-0000-000000000000 LIMIT ?"""
+_SELECT_IDS_AFTER = f"""SELECT CAST(message_id AS text) FROM thread_log
     WHERE tenant_id = ? AND learner_id = ? AND generation = ? AND thread_id = ? AND message_id > ?
     LIMIT {MANY_IDS}"""
 _SELECT_READERS = """SELECT user_id, thread_id FROM read_marks
@@ -83,7 +83,7 @@ ROWS_AT_ONCE = 8_192
 """Of threads that are loaded: each row of an answer has the thread's title and metadata with it, 9 KB at most."""
 
 IDS_AT_ONCE = 65_536
-"""Of learners' commands that are loaded: of these a row is its id."""
+"""Of ids that are loaded by themselves."""
 
 _FOR_EVER = frozenset({CreateThread.kind, PostMessage.kind})
 
@@ -137,6 +137,17 @@ class CassandraStore:
         opening = await self._opening(key.learner for key in keys)
         return {key: _loaded(key, rows, opening[key.learner], ids) for key, rows in zip(keys, answers, strict=True)}
 
+    async def load_messages(self, keys: Collection[ThreadKey], ids: int = MANY_IDS) -> dict[ThreadKey, Ids]:
+        return await _by_parts(self._load_messages, keys, ids, IDS_AT_ONCE)
+
+    async def _load_messages(self, keys: Sequence[ThreadKey], ids: int) -> dict[ThreadKey, Ids]:
+        return await self._load_ids(_SELECT_IDS, {key: _thread_values(key) for key in keys}, ids)
+
+    async def _load_ids(self, cql: str, places: Mapping[K, tuple[Any, ...]], ids: int) -> dict[K, Ids]:
+        statement = self._reads[cql]
+        answers = await self._connection.execute_all((statement, (*place, ids + 1)) for place in places.values())
+        return {one: Ids.found((found for (found,) in rows), ids) for one, rows in zip(places, answers, strict=True)}
+
     async def gone(self, keys: Collection[ThreadKey]) -> Gone:
         learners = {key.learner.learner for key in keys}
         for learner in learners:
@@ -153,12 +164,7 @@ class CassandraStore:
         return await _by_parts(self._load_commands, learners, ids, IDS_AT_ONCE)
 
     async def _load_commands(self, learners: Sequence[LearnerId], ids: int) -> dict[LearnerId, Ids]:
-        statement = self._reads[_SELECT_COMMAND_IDS]
-        answers = await self._connection.execute_all((statement, (*learner, _SHARDS, ids + 1)) for learner in learners)
-        return {
-            learner: Ids.found((str(row.command_id) for row in rows), ids)
-            for learner, rows in zip(learners, answers, strict=True)
-        }
+        return await self._load_ids(_SELECT_COMMAND_IDS, {one: (*one, _SHARDS) for one in learners}, ids)
 
     async def find_commands(
         self, wanted: Mapping[LearnerId, Collection[str]]
@@ -269,10 +275,11 @@ class CassandraStore:
     async def event_keys(self, key: ThreadKey) -> AsyncIterator[EventKeys]:
         readers = await self._connection.execute_paged(self._reads[_SELECT_READERS], key.learner)
         yield EventKeys([], [one.user_id for one in readers if str(one.thread_id) == key.thread_id])
-        rows = await self._connection.execute(self._reads[_SELECT_IDS], _thread_values(key))
+        rows = await self._connection.execute(self._reads[_SELECT_IDS], (*_thread_values(key), MANY_IDS))
         while rows:
-            yield EventKeys([str(row.message_id) for row in rows], [])
-            after = (*_thread_values(key), rows[-1].message_id)
+            named = [message_id for (message_id,) in rows]
+            yield EventKeys(named, [])
+            after = (*_thread_values(key), uuid.UUID(named[-1]))
             rows = await self._connection.execute(self._reads[_SELECT_IDS_AFTER], after)
 
     async def purge(self, key: ThreadKey, thread: Thread, users: Sequence[str]) -> None:
@@ -339,7 +346,7 @@ def _chunks(ids: Collection[str]) -> list[list[str]]:
 
 
 def _loaded(key: ThreadKey, rows: Sequence[Any], cells: Cells, ids: int) -> LoadedThread:
-    messages = Ids.found((str(row.message_id) for row in rows if row.message_id is not None), ids)
+    messages = Ids.found((row.message_id for row in rows if row.message_id is not None), ids)
     if not rows or rows[0].position is None:
         return LoadedThread(None, messages)
     return LoadedThread(_thread(key, rows[0], cells), messages)

@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from chat.domain.model import FIRST_LIFE, Learner, LearnerId, Life, Message, Status, Thread, ThreadKey
 from chat.domain.verdict import Remembered
-from chat.storage.store import FEW_IDS, Gone, Ids, LoadedThread, MarkKey, MessageKey
+from chat.storage.store import FEW_IDS, MANY_IDS, Gone, Ids, LoadedThread, MarkKey, MessageKey
 from chat.storage.writes import CommandWrite, EventKeys, MarkWrite, MessageWrite, ThreadWrite
 
 T = TypeVar("T")
@@ -69,6 +69,9 @@ class MemoryStore:
 
     async def load_threads(self, keys: Collection[ThreadKey], ids: int = FEW_IDS) -> dict[ThreadKey, LoadedThread]:
         return {key: LoadedThread(self.threads.value(key), Ids.found(self._named(key), ids)) for key in keys}
+
+    async def load_messages(self, keys: Collection[ThreadKey], ids: int = MANY_IDS) -> dict[ThreadKey, Ids]:
+        return {key: Ids.found(self._named(key), ids) for key in keys}
 
     async def gone(self, keys: Collection[ThreadKey]) -> Gone:
         lives = await self.load_lives({key.learner.learner for key in keys})

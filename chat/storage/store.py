@@ -84,6 +84,10 @@ class Store(Protocol):
         """Each thread's state, with so many of its message ids."""
         ...
 
+    async def load_messages(self, keys: Collection[ThreadKey], ids: int = MANY_IDS) -> dict[ThreadKey, Ids]:
+        """So many of the message ids of each thread."""
+        ...
+
     async def gone(self, keys: Collection[ThreadKey]) -> Gone:
         """Those of which no word may stand anywhere, as of now."""
         ...

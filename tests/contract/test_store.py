@@ -189,6 +189,8 @@ async def test_more_ids_than_are_loaded_are_looked_up(store: Store, keys: Keys) 
     assert some.thread == every.thread == write.thread
     ids = [one.message.message_id for one in write.messages]
     assert every.messages.taken == {*ids}
+    assert not (await store.load_messages([write.key], 119))[write.key].complete
+    assert (await store.load_messages([write.key], 120))[write.key] == every.messages
     assert len(await store.find_messages({write.key: ids})) == 120
 
 
