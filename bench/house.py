@@ -5,26 +5,29 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
+from cassandra.query import BatchStatement, BatchType
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from bench.workload import Place
 from chat import topics
 from chat.broker import Place as Partition
 from chat.broker import broker
-from chat.domain.model import FIRST_GENERATION, Details, LearnerId, Status, Thread, ThreadKey
+from chat.domain.model import FIRST_GENERATION, FIRST_LIFE, Details, Learner, LearnerId, Status, Thread, ThreadKey
 from chat.errors import StorageUnavailable
 from chat.kafka import librdkafka
+from chat.privacy.envelope import new_key
 from chat.servers.embedded import Addresses
 from chat.servers.free_port import free_port
 from chat.settings import Settings, load
 from chat.storage import migrate
 from chat.storage.cassandra_store import CassandraStore
-from chat.storage.learner_keys import LearnerKeys
+from chat.storage.learner_keys import KeyTools, LearnerKeys
+from chat.storage.lives import State
 from chat.storage.session import Connection
 from chat.storage.writes import ThreadWrite
 from chat.topic_specs import Topic
@@ -42,7 +45,12 @@ TRIES = 5
 FINDING_COORDINATOR = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
 
 OWNER = "INSERT INTO thread_owners (tenant_id, thread_id, learner_id, generation) VALUES (?, ?, ?, ?)"
-"""A plain write, where the service has a lightweight transaction: here nobody competes."""
+KEY = """INSERT INTO learner_keys (subject, generation, state, version, epoch, wrapped, since, made_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+"""Plain writes, where the service has lightweight transactions: here nobody competes."""
+
+TOGETHER = 50
+"""Of them in one batch."""
 
 
 class Furnish(Protocol):
@@ -131,20 +139,56 @@ async def _furnish(settings: Settings, places: Sequence[Place]) -> None:
     connection = await Connection.open(settings)
     try:
         keys = await LearnerKeys.open(connection, settings, writes=True)
-        store = await CassandraStore.open(connection, keys, lambda _tenant: 1)
-        owner = await connection.prepare(OWNER)
+        making = _Making(
+            connection,
+            keys,
+            await KeyTools.open(connection, settings),
+            await CassandraStore.open(connection, keys, lambda _tenant: 1),
+            await connection.prepare(OWNER),
+            await connection.prepare(KEY),
+        )
         for start in range(0, len(places), AT_ONCE):
-            some = places[start : start + AT_ONCE]
-            await _patiently(partial(_make, connection, store, owner, some))
+            await _patiently(partial(making.make, places[start : start + AT_ONCE]))
     finally:
         await connection.close()
 
 
-async def _make(connection: Connection, store: CassandraStore, owner: Any, places: Sequence[Place]) -> None:
-    threads = [stored_thread(one) for one in places]
-    await connection.execute_all((owner, _owner(one)) for one in places)
-    await store.commit(threads)
-    await store.write_list(threads)
+class _Making(NamedTuple):
+    """Makes threads, and keys of their learners who have none yet."""
+
+    connection: Connection
+    keys: LearnerKeys
+    tools: KeyTools
+    store: CassandraStore
+    owner: Any
+    key: Any
+
+    async def make(self, places: Sequence[Place]) -> None:
+        """Raises `StorageUnavailable`; may be called again."""
+        await self._make_keys({Learner(one.tenant_id, one.learner_id) for one in places})
+        await self._write(self.owner, [_owner(one) for one in places])
+        threads = [stored_thread(one) for one in places]
+        await self.store.commit(threads)
+        await self.store.write_list(threads)
+
+    async def _make_keys(self, learners: Collection[Learner]) -> None:
+        lacking = [one for one, held in (await self.keys.find(learners)).items() if not held.cells.has_key]
+        epoch = await self.tools.current()
+        await self._write(self.key, [await self._key(epoch, one) for one in lacking])
+        for one in lacking:
+            self.keys.forget(one)
+
+    async def _key(self, epoch: str, learner: Learner) -> tuple[Any, ...]:
+        whose = self.tools.life_key(FIRST_LIFE.of(learner))
+        wrapped = await self.tools.wrap(whose, epoch, new_key(), 1)
+        return (*whose, State.LIVE, *wrapped, FIRST_LIFE.since, int(time.time() * 1000))
+
+    async def _write(self, statement: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        batches = []
+        for start in range(0, len(rows), TOGETHER):
+            batches.append(BatchStatement(BatchType.UNLOGGED))
+            batches[-1].add_all([statement] * len(rows[start : start + TOGETHER]), rows[start : start + TOGETHER])
+        await self.connection.execute_all((batch, None) for batch in batches)
 
 
 async def _patiently(write: Callable[[], Awaitable[None]]) -> None:

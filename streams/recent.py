@@ -17,7 +17,7 @@ from chat.storage.learner_keys import KEPT_SECONDS
 RECENT_BYTES = 16 * 2**20
 """What a process may hold of them."""
 
-_MESSAGE_BYTES = 1_200
+MESSAGE_BYTES = 1_200
 """Of ids, names and objects, measured (`tracemalloc`) with ids that are UUIDs."""
 
 _EMPTY = getsizeof("")
@@ -58,7 +58,7 @@ class Recent:
         self._drop((key, message.message_id))
         if message.created_at // 1000 + retention < time.time() + EXPIRING_SECONDS:
             return
-        weight = _MESSAGE_BYTES + weight_of(message.content or "") + weight_of(message.metadata)
+        weight = MESSAGE_BYTES + weight_of(message.content or "") + weight_of(message.metadata)
         self._noted[key, message.message_id] = _Noted(message, weight, seconds() + KEPT_SECONDS)
         self._total += weight
         while self._total > self._share:

@@ -6,13 +6,14 @@ from chat.domain.model import LearnerId, Message, ThreadKey
 from chat.storage.store import Ids
 from streams import recent as recent_module
 from streams.memory import Memory
-from streams.recent import Recent
+from streams.recent import MESSAGE_BYTES, Recent
 from tests.records import NOW, Log, uid
 from tests.wait import until_async
 from tests.way import NarrowStore, World
 
 LONG = 100 * 366 * 86_400
-ROOM = 100 * 700
+ONE = MESSAGE_BYTES + 100
+ROOM = 100 * ONE
 
 
 def _key(number: int) -> ThreadKey:
@@ -42,7 +43,7 @@ async def test_the_last_state_is_found_in_its_own_thread() -> None:
 
 async def test_the_oldest_leave_first() -> None:
     """However many are written, and however long, the room is what it is."""
-    recent = _noted(*range(1, 8), room=3 * 700)
+    recent = _noted(*range(1, 8), room=3 * ONE)
     assert [number for number in range(1, 8) if recent.find(_key(number), uid(2, number))] == [5, 6, 7]
     recent.note(_key(8), _message(8, "x" * 16_384), LONG)
     assert len(recent) == 0
@@ -51,7 +52,7 @@ async def test_the_oldest_leave_first() -> None:
 async def test_words_with_an_emoji_take_four_bytes_a_character() -> None:
     """Of two messages as long as each other only the plain one has room."""
     for content, held in (("x" * 1_001, 1), ("🙂" + "x" * 1_000, 0)):
-        recent = Recent(3 * 700)
+        recent = Recent(3 * ONE)
         recent.note(_key(1), _message(1, content), LONG)
         assert len(recent) == held
 
