@@ -186,8 +186,9 @@ class _Making(NamedTuple):
     async def _write(self, statement: Any, rows: Sequence[tuple[Any, ...]]) -> None:
         batches = []
         for start in range(0, len(rows), TOGETHER):
-            batches.append(BatchStatement(BatchType.UNLOGGED))
-            batches[-1].add_all([statement] * len(rows[start : start + TOGETHER]), rows[start : start + TOGETHER])
+            some, batch = rows[start : start + TOGETHER], BatchStatement(BatchType.UNLOGGED)
+            batch.add_all([statement] * len(some), some)
+            batches.append(batch)
         await self.connection.execute_all((batch, None) for batch in batches)
 
 
