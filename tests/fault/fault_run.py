@@ -8,9 +8,10 @@ from pathlib import Path
 from tests.api_process import api_processes
 from tests.conftest import StartWorker
 from tests.fault.linked_servers import LinkedServers, links
+from tests.fault.overlap import Fault
 from tests.fault.pulse import Pulse
 from tests.fault.scene import Scene
-from tests.fault.schedule import Fault, Figures
+from tests.fault.schedule import Figures
 from tests.fault.worker import PROGRAM
 from tests.oracle.run import OracleRun
 from tests.oracle.source import Stream

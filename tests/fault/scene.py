@@ -70,5 +70,5 @@ class Scene:
 
     def require_alive(self) -> None:
         """No worker ended by itself."""
-        ended = [one.name for one in self.workers if not one.alive]
+        ended = [one.name for one in list(self.workers) if not one.alive]
         assert not ended, f"{ended} ended by themselves"

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -23,20 +23,20 @@ from tests.fault.faults.silent_link import silent_cassandra, silent_kafka, unans
 from tests.fault.faults.sleeping_server import sleeping_cassandra, sleeping_kafka
 from tests.fault.faults.sleeping_worker import sleeping_worker
 from tests.fault.faults.slow_link import crumbled_cassandra, crumbled_kafka, late_cassandra, late_kafka
+from tests.fault.overlap import Fault, together
 from tests.fault.pulse import Pulse
 from tests.fault.scene import Scene
 from tests.oracle.run import OracleRun
 
-Fault = Callable[[Scene], None]
-
-FAULTS: tuple[Fault, ...] = (
+OF_WORKERS: tuple[Fault, ...] = (
     killed_worker,
     sleeping_worker,
     leaving_worker,
     rebalance,
     clock_jump,
-    group_reset,
-    killed_api,
+)
+OF_APIS: tuple[Fault, ...] = (killed_api, leaving_api, sleeping_api)
+OF_SERVERS: tuple[Fault, ...] = (
     killed_kafka,
     killed_cassandra,
     sleeping_kafka,
@@ -52,16 +52,23 @@ FAULTS: tuple[Fault, ...] = (
     unanswered_kafka,
     unanswered_cassandra,
     doubtful_writes,
-    leaving_api,
-    sleeping_api,
 )
+SINGLE = (*OF_WORKERS, *OF_APIS, *OF_SERVERS, group_reset)
+ROUND = len(SINGLE) + len(OF_WORKERS)
+"""Faults until each has happened."""
 
 
 def mixed(seed: int) -> Iterator[Fault]:
-    """Every fault once, in an order of the seed's; then all of them in another order, and so on."""
+    """Every fault once in an order of the seed's, with each of a worker's beside one of a server's, evenly spread among
+    them; then again in another order, and so on.
+    """
     drawn = random.Random(seed)
     while True:
-        yield from drawn.sample(FAULTS, len(FAULTS))
+        single = drawn.sample(SINGLE, len(SINGLE))
+        beside = zip(OF_WORKERS, drawn.sample(OF_SERVERS, len(OF_WORKERS)), strict=True)
+        for number, pair in enumerate(drawn.sample(list(beside), len(OF_WORKERS))):
+            yield together(*pair)
+            yield from single[number :: len(OF_WORKERS)]
 
 
 class Cost(NamedTuple):
@@ -124,8 +131,8 @@ class Figures:
 
     def table(self) -> str:
         """A line a kind: how often, and seconds of its length, pause and recovery: median and greatest."""
-        rows = [f"{'fault':<22}{'times':>6}{'length':>14}{'pause':>14}{'recovery':>14}"]
+        rows = [f"{'fault':<38}{'times':>6}{'length':>14}{'pause':>14}{'recovery':>14}"]
         for name, costs in sorted(self.costs.items()):
             columns = (f"{median(column):.1f} / {max(column):.1f}" for column in zip(*costs, strict=True))
-            rows.append(f"{name:<22}{len(costs):>6}" + "".join(f"{column:>14}" for column in columns))
+            rows.append(f"{name:<38}{len(costs):>6}" + "".join(f"{column:>14}" for column in columns))
         return "\n".join(rows)

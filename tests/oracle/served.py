@@ -24,6 +24,8 @@ READERS = ("the-oracle", USERS[0])
 """One who has read nothing, and one who writes and reads."""
 PAGE = 37
 """No divisor of anything, so that pages end anywhere."""
+AT_ONCE = 8
+"""Learners who are asked for at the same time: who asks for one after the other mostly waits."""
 
 GONE = httpx.codes.NOT_FOUND
 Shown = Mapping[str, Any]
@@ -38,26 +40,42 @@ async def _check(model: Model, settings: Settings) -> list[Finding]:
     learners: defaultdict[tuple[str, str], dict[str, Thread]] = defaultdict(dict)
     for (_, thread_id), thread in model.threads.items():
         learners[thread.learner][thread_id] = thread
-    async with _serving(settings) as client:
-        found = [await _answered(client, learner, threads) for learner, threads in learners.items()]
+    left = iter(learners.items())
+    async with _serving(settings) as address:
+        found = await asyncio.gather(*(_walk(address, left) for _ in range(AT_ONCE)))
+    return [one for some in found for one in some]
+
+
+async def _walk(address: str, left: Iterator[tuple[tuple[str, str], Mapping[str, Thread]]]) -> list[Finding]:
+    """What is wrong with the learners that it gets of those who are left."""
+    async with _client(address) as client:
+        found = [await _answered(client, learner, threads) for learner, threads in left]
     return [one for some in found for one in some]
 
 
 @asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[ApiClient]:
-    """A client of an API process's own code, on a port of its own."""
+async def _serving(settings: Settings) -> AsyncIterator[str]:
+    """The address of an API process's own code, on a port of its own, ready."""
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     changes = {"api_port": 0, "enable_rate_limiting": False}
     server = asyncio.create_task(serve(settings.model_copy(update=changes), stop, address.set_result))
-    client = ApiClient(httpx.AsyncHTTPTransport(), None, await address)
     try:
-        await until_async(lambda: _is_ready(client), what="the API being ready")
+        async with _client(await address) as client:
+            await until_async(lambda: _is_ready(client), what="the API being ready")
+        yield address.result()
+    finally:
+        stop.set()
+        await server
+
+
+@asynccontextmanager
+async def _client(address: str) -> AsyncIterator[ApiClient]:
+    client = ApiClient(httpx.AsyncHTTPTransport(), None, address)
+    try:
         yield client
     finally:
         await client.http.aclose()
-        stop.set()
-        await server
 
 
 async def _is_ready(client: ApiClient) -> bool:
