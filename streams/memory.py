@@ -1,9 +1,10 @@
 """What the owner of partitions holds of their learners: threads' states and which ids are taken.
 
 One worker at a time owns a learner, so what it has loaded or written is the truth until the partition moves on; then
-all of it is dropped. Ids are kept as 64-bit hashes: one that is not there proves that an id is new, one that is there
+all of it is dropped. Ids are kept as 32-bit hashes: one that is not there proves that an id is new, one that is there
 asks the store. A first touch reads few ids, whatever a thread or learner has; where those are not all, each command's
-are asked for, and once that was done often, they are read. The least recently used learners leave first.
+are asked for, and once that was done often, they are read. Without room the least recently used learner leaves;
+where it has many ids, they leave, and it has a second chance.
 """
 
 from array import array
@@ -15,7 +16,7 @@ from chat.domain.model import LearnerId, Thread, ThreadKey
 from chat.storage.store import Ids, LoadedThread
 from streams.recent import RECENT_BYTES, Recent, weight_of
 
-MEMORY_BYTES = 48 * 2**20
+MEMORY_BYTES = 40 * 2**20
 """What a process may hold of learners, as `LearnerMemory.weight` counts it."""
 
 MOST_IDS = 50_000
@@ -24,9 +25,13 @@ MOST_IDS = 50_000
 WORTH_READING = 4
 """After so many questions all ids are read, where they are not too many: that costs what two to twenty questions do."""
 
+MANY_IDS = 0.25
+"""From this share of a learner's bytes on, ids leave before it does: a first touch would not read all of them."""
+
 _LEARNER_BYTES = 900
 _THREAD_BYTES = 1_000
-_ID_BYTES = 9
+_ID_BYTES = 5
+_HASH_BITS = 0xFFFF_FFFF
 
 
 class KnownIds:
@@ -40,8 +45,8 @@ class KnownIds:
 
     def _take(self, ids: Ids) -> None:
         self._complete = ids.complete
-        # Sorted, 8 bytes each: a set of integers has 70.
-        self._hashes = array("q", sorted(map(hash, ids.taken)) if ids.complete else ())
+        # Sorted, 4 bytes each: a set of integers has 70.
+        self._hashes = array("I", sorted(map(_hash, ids.taken)) if ids.complete else ())
 
     def weight(self) -> int:
         """Bytes."""
@@ -50,7 +55,7 @@ class KnownIds:
     def may_hold(self, one: str) -> bool:
         """False proves that the id is new; True is a question for the store."""
         if self._complete:
-            return self._holds(hash(one))
+            return self._holds(_hash(one))
         self._questions += 1
         return True
 
@@ -73,9 +78,17 @@ class KnownIds:
         if not self._complete:
             return
         if len(self._hashes) >= MOST_IDS:
-            self.read(Ids(frozenset(), complete=False))
-        elif not self._holds(hashed := hash(one)):
+            self.let_go()
+        elif not self._holds(hashed := _hash(one)):
             insort(self._hashes, hashed)
+
+    def let_go(self) -> None:
+        """From now on each is asked for."""
+        self.read(Ids(frozenset(), complete=False))
+
+
+def _hash(one: str) -> int:
+    return hash(one) & _HASH_BITS
 
 
 class ThreadMemory:
@@ -113,6 +126,15 @@ class LearnerMemory:
             self._threads_weigh += one.weighed - before
         before, self.weighed = self.weighed, _LEARNER_BYTES + self.commands.weight() + self._threads_weigh
         return self.weighed - before
+
+    def let_ids_go(self) -> int:
+        """How many bytes it has less without them; 0 where they are few, and stay."""
+        known = [self.commands, *(one.messages for one in self.threads.values())]
+        if sum(one.weight() for one in known) < MANY_IDS * self.weighed:
+            return 0
+        for one in known:
+            one.let_go()
+        return -self.weigh(self.threads)
 
 
 class Memory:
@@ -157,7 +179,7 @@ class Memory:
         self._total -= held.weighed if held else 0
 
     def settle(self, touched: Iterable[ThreadKey]) -> None:
-        """Weighs what a chunk touched and lets the least recently used learners go. Never during a chunk."""
+        """Weighs what a chunk touched and lets the least recently used go. Never during a chunk."""
         threads: defaultdict[LearnerId, set[str]] = defaultdict(set)
         for key in touched:
             threads[key.learner].add(key.thread_id)
@@ -166,4 +188,13 @@ class Memory:
                 self._learners.move_to_end(learner)
                 self._total += self._learners[learner].weigh(ids)
         while self._total > self._share:
-            self._drop(next(iter(self._learners)))
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Learners who write in turn would each be gone when they come again: a state is worth more than ids."""
+        learner, held = next(iter(self._learners.items()))
+        if fewer := held.let_ids_go():
+            self._total -= fewer
+            self._learners.move_to_end(learner)
+        else:
+            self._drop(learner)

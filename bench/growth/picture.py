@@ -41,7 +41,7 @@ def _draw(panel: plt.Axes, over: str, points: Sequence[Point]) -> None:
         panel.plot([one.x for one in mine], [one.y for one in mine], marker="o", label=curve)
     at = sorted({one.x for one in points})
     least = next((x for x in at if x > 0), 1.0)
-    panel.set(xlabel=over, ylim=(0, None))
+    panel.set(xlabel=over, ylim=(0, 1.1 * max(one.y for one in points)))
     if at[-1] >= SPREAD * least:  # 0, where it is among them, is as far from the least as that from ten times as much
         panel.set_xscale("symlog", linthresh=least)
         panel.set_xlim(0 if at[0] == 0 else least / 2, at[-1] * 2)

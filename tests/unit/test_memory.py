@@ -75,10 +75,30 @@ def _touch(memory: Memory, number: int, ids: int = 100) -> ThreadKey:
 
 def test_the_least_recently_used_learner_leaves_first() -> None:
     """Beyond the bound the learner that was touched longest ago is forgotten, never the one just touched."""
-    memory = Memory(share=8_500)
+    memory = Memory(share=6_000)
     for number in (1, 2, 1, 3):
-        _touch(memory, number)
+        _touch(memory, number, ids=20)
     assert [_learner(number) in memory for number in (1, 2, 3)] == [True, False, True]
+
+
+def test_ids_leave_before_the_states_of_those_who_write_in_turn() -> None:
+    """Many ids are let go, and asked for from then on, where their learner would be gone each time that it comes."""
+    memory = Memory(share=60_000)
+    keys = [_touch(memory, number, ids=1_000) for number in (1, 2, 3, 4, 5, 6)]
+    assert all(memory.knows(key) for key in keys)
+    assert [memory.thread(key).messages.may_hold(uid(3, 9_999)) for key in keys] == [True] * 2 + [False] * 4
+    assert [memory[key.learner].commands.may_hold(uid(3, 9_999)) for key in keys] == [True] * 2 + [False] * 4
+
+
+def test_who_has_no_ids_left_leaves() -> None:
+    """The bound holds, whoever comes; the last ones are there with all that they have."""
+    memory = Memory(share=30_000)
+    for number in range(100):
+        _touch(memory, number, ids=1_000)
+    there = [number for number in range(100) if _learner(number) in memory]
+    assert there == list(range(there[0], 100))
+    assert len(there) < 30_000 / 1_900
+    assert not memory[_learner(99)].commands.may_hold(uid(3, 9_999))
 
 
 def test_what_was_forgotten_weighs_nothing() -> None:
