@@ -48,10 +48,12 @@ class Domain(RuleBasedStateMachine):
         self.husks: set[tuple[ThreadKey, int]] = set()
 
     def teardown(self) -> None:
-        """Ends the loop, after a last look at all."""
-        self.all_is_taken()
-        self._loop.close()
-        self._pauses.__exit__(None, None, None)
+        """Ends the loop, after a last look at all; where that finds something too."""
+        try:
+            self.all_is_taken()
+        finally:
+            self._loop.close()
+            self._pauses.__exit__(None, None, None)
 
     @initialize()
     def threads_are_there(self) -> None:
