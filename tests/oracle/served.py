@@ -25,7 +25,7 @@ READERS = ("the-oracle", USERS[0])
 PAGE = 37
 """No divisor of anything, so that pages end anywhere."""
 AT_ONCE = 8
-"""Learners who are asked for at the same time: who asks for one after the other mostly waits."""
+"""Learners who are asked for at the same time, so that the API has work while one answer is looked at."""
 
 GONE = httpx.codes.NOT_FOUND
 Shown = Mapping[str, Any]
@@ -72,10 +72,8 @@ async def _serving(settings: Settings) -> AsyncIterator[str]:
 @asynccontextmanager
 async def _client(address: str) -> AsyncIterator[ApiClient]:
     client = ApiClient(httpx.AsyncHTTPTransport(), None, address)
-    try:
+    async with client.http:
         yield client
-    finally:
-        await client.http.aclose()
 
 
 async def _is_ready(client: ApiClient) -> bool:
